@@ -1,0 +1,96 @@
+"""The choice values the code speaks of, by name. ``solution/choices.py`` is their source; a test keeps the two equal."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+_BASE = 411_140_000
+
+
+class ExportStatus(IntEnum):
+    """mag_exportstatus."""
+
+    NO = _BASE
+    YES = _BASE + 1
+    FAILED = _BASE + 2
+    WAITING = _BASE + 3
+    READY_TO_UPDATE = _BASE + 4
+
+
+class InvoiceType(IntEnum):
+    """mag_invoicetype."""
+
+    SALES_INVOICE = _BASE
+    PURCHASE_INVOICE = _BASE + 1
+    CREDIT_NOTE = _BASE + 2
+
+
+class SyncAction(IntEnum):
+    """mag_syncaction."""
+
+    CREATE = _BASE
+    UPDATE = _BASE + 1
+    DELETE = _BASE + 2
+    EMAIL = _BASE + 3
+    WARNING = _BASE + 4
+    CANCEL = _BASE + 5
+    ALLOCATE = _BASE + 6
+    CONNECT = _BASE + 7
+
+
+class SyncStatus(IntEnum):
+    """mag_syncstatus."""
+
+    SUCCESSFUL = _BASE
+    FAILED = _BASE + 1
+    WAITING = _BASE + 2
+    WARNING = _BASE + 3
+
+
+class WhoActs(IntEnum):
+    """mag_whoacts."""
+
+    NOBODY = _BASE
+    SALESPERSON = _BASE + 1
+    BOOKKEEPER = _BASE + 2
+    ADMINISTRATOR = _BASE + 3
+    SUPPORT = _BASE + 4
+
+
+class ContactPolicy(IntEnum):
+    """mag_contactpolicy (K04)."""
+
+    UPDATE = _BASE
+    CREATE_ONCE = _BASE + 1
+    MATCH_ONLY = _BASE + 2
+
+
+class MissingItemPolicy(IntEnum):
+    """mag_missingitempolicy (K05)."""
+
+    CREATE = _BASE
+    SEND_WITHOUT_CODE = _BASE + 1
+    BLOCK = _BASE + 2
+
+
+class RoundingPolicy(IntEnum):
+    """mag_roundingpolicy."""
+
+    WARN = _BASE
+    HOLD = _BASE + 1
+    ROUNDING_LINE = _BASE + 2
+
+
+class TriggerMode(IntEnum):
+    """mag_triggermode (K02)."""
+
+    ADD_TO_XERO = _BASE
+    CONNECTOR_SELECTED = _BASE + 1
+    EITHER = _BASE + 2
+
+
+class OperatingMode(IntEnum):
+    """mag_operatingmode."""
+
+    ACTIVE = _BASE
+    OBSERVE = _BASE + 1
