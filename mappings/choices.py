@@ -94,3 +94,63 @@ class OperatingMode(IntEnum):
 
     ACTIVE = _BASE
     OBSERVE = _BASE + 1
+
+
+class XeroConnection(IntEnum):
+    """mag_xeroconnection."""
+
+    OK = _BASE
+    DISCONNECTED = _BASE + 1
+
+
+class ConnectMode(IntEnum):
+    """mag_connectmode."""
+
+    OAUTH_CODE = _BASE
+    CUSTOM_CONNECTION = _BASE + 1
+
+
+class LineAmountTypes(IntEnum):
+    """mag_lineamounttypes."""
+
+    EXCLUSIVE = _BASE
+    INCLUSIVE = _BASE + 1
+    NO_TAX = _BASE + 2
+
+
+class XeroInvoiceStatus(IntEnum):
+    """mag_defaultxerostatus (K09)."""
+
+    DRAFT = _BASE
+    SUBMITTED = _BASE + 1
+    AUTHORISED = _BASE + 2
+
+
+class NumberSource(IntEnum):
+    """mag_numbersource (K19)."""
+
+    CRM_NUMBER = _BASE
+    XERO = _BASE + 1
+    CRM_NAME = _BASE + 2
+
+
+class ReferenceSource(IntEnum):
+    """mag_referencesource (K21)."""
+
+    REFERENCE_THEN_DESCRIPTION = _BASE
+    REFERENCE = _BASE + 1
+    DESCRIPTION = _BASE + 2
+
+
+class TaxMode(IntEnum):
+    """mag_taxmode (K10)."""
+
+    CRM_AMOUNT_IF_PRESENT = _BASE
+    XERO_CALCULATES = _BASE + 1
+
+
+class BundleMode(IntEnum):
+    """mag_bundlemode."""
+
+    HEADER_AND_DESCRIPTIONS = _BASE
+    HEADER_ONLY = _BASE + 1

@@ -1,0 +1,184 @@
+"""The connectors this app serves: rows of ``connectors``, whose settings are a copy of the mag_xeroconnector rows (SPEC 6, 7)."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import fields, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from functions.history import instant
+from mappings import invoice
+from mappings.choices import XeroConnection
+from shared import exact_json
+from shared.connectors import Connector, Json
+from shared.dataverse import answers, query
+from shared.errors import Changed, ConfigurationError, ConnectorError, NotFound, WrongBooks
+from shared.services import Operation, Services, Store, StoredRow
+
+log = logging.getLogger(__name__)
+
+TABLE = "connectors"
+CONNECTED = "connected"
+LAST_SYNCHED_EVERY = timedelta(minutes=15)
+FLOW_COLUMNS = ("mag_flow", "mag_enabled", "mag_everyminutes", "mag_lookbackdays", "mag_realtime")
+ALSO_EXPANDED = {"mag_defaultpricelistid": {"name", "_transactioncurrencyid_value"}}
+VOLATILE = ("@odata.context", "@odata.etag", "versionnumber", "modifiedon", "_modifiedby_value")
+
+# fmt: off
+WHY = {
+    # state            what the connector's row in Dynamics 365 says
+    "needs_reconnect": "Xero no longer accepts the consent. Nothing is lost: open the Reconnect Link and connect again.",
+    "needs_scope":     "The consent does not cover everything the connector does. Open the Reconnect Link, connect again and allow all of it.",
+    "disconnected":    "The organisation was disconnected in Xero, or the user who connected it lost access. Open the Reconnect Link and connect again.",
+    "wrong_books":     "The connector is sealed to another environment or organisation, so nothing is sent. Connect it again where it belongs.",
+}
+# fmt: on
+SHARED_BY_GRANT = ("needs_reconnect", "needs_scope")
+
+
+def read_all(store: Store) -> list[Connector]:
+    """Return every connector, by environment and id."""
+    return [_connector(stored) for stored in store.rows(TABLE)]
+
+
+def of_environment(store: Store, environment: str) -> list[Connector]:
+    """Return the connectors of one environment."""
+    return [_connector(stored) for stored in store.rows(TABLE, environment)]
+
+
+def find(store: Store, key: str) -> Connector | None:
+    """Return the connector whose Connector.key is *key*, or None."""
+    environment, _, row_id = key.rpartition("|")
+    stored = store.read(TABLE, environment, row_id)
+    return _connector(stored) if stored else None
+
+
+def write(store: Store, connector: Connector) -> None:
+    """Keep *connector*, whatever the row held."""
+    store.upsert(TABLE, connector.environment, connector.id, _values(connector))
+
+
+def remove(store: Store, connector: Connector) -> None:
+    """Forget *connector*; its row in Dynamics 365 and the organisation in Xero stay as they are."""
+    store.delete(TABLE, connector.environment, connector.id)
+
+
+def refresh(services: Services, connector: Connector) -> Connector:
+    """Read the connector's row in Dataverse, keep it as the connector's settings and return the connector with them: one round trip.
+
+    Its "flows" are the mag_xeroflow rows; a row that was deactivated counts as not enabled. Raises WrongBooks when the environment
+    behind the address is not the one that was connected (it was copied or restored), ConfigurationError when the row is gone.
+    """
+    now = services.clock.now()
+    operations = [*reading(connector.id), Operation("GET", "WhoAmI")]
+    if (noted := _note_sync(connector, now)) is not None:
+        operations.append(noted)
+    row, flows, who = _read(services, connector.environment, operations)
+    if str(who["OrganizationId"]).lower() != connector.environment_id.lower():
+        raise WrongBooks("The environment behind the address is not the one that was connected: it was copied or restored.")
+    settings = settings_of(row, flows)
+    if noted is not None:
+        settings["mag_lastsynchedon"] = instant(now)
+    refreshed = replace(connector, settings=settings, time_zone=str(row.get("mag_timezone") or connector.time_zone))
+    if refreshed != connector:
+        _change(services.store, connector, settings=refreshed.settings, time_zone=refreshed.time_zone)
+    return refreshed
+
+
+def reading(row_id: str) -> list[Operation]:
+    """Return the reads of a connector's settings: its row with the lookups the mappings walk, and its flows."""
+    expanded: dict[str, set[str]] = {name: set(columns) for name, columns in ALSO_EXPANDED.items()}
+    for name, columns in invoice.settings_columns().lookups.items():
+        expanded[name] = expanded.get(name, set()) | columns.select
+    expand = ",".join(f"{name}($select={','.join(sorted(columns))})" for name, columns in sorted(expanded.items()))
+    flows = query.selection("mag_xeroflow", FLOW_COLUMNS, f"_mag_xeroconnectorid_value eq {row_id} and statecode eq 0")
+    return [Operation("GET", f"{query.row('mag_xeroconnector', row_id)}?$expand={expand}", headers=flows.headers), flows]
+
+
+def settings_of(row: Mapping[str, Any], flows: Mapping[str, Any]) -> Json:
+    """Return a connector's settings from the two answers to ``reading``, without what changes by itself."""
+    settings = {name: value for name, value in row.items() if name not in VOLATILE and value is not None}
+    if settings.get("statecode") == 1:
+        settings["mag_enabled"] = False
+    settings["flows"] = [{name: flow.get(name) for name in FLOW_COLUMNS} for flow in flows["value"]]
+    return settings
+
+
+def mark(services: Services, connector: Connector, state: str, detail: str = "") -> None:
+    """Note *state* on the connector, here and as its Xero Status in Dynamics 365 (A063).
+
+    A consent that is gone or too narrow stops every connector of that grant. Dataverse may be away: what matters is noted here,
+    and ``refresh`` brings the Xero Status up to date.
+    """
+    affected = [connector]
+    if state in SHARED_BY_GRANT:
+        affected += [other for other in read_all(services.store) if other.grant == connector.grant and other.key != connector.key]
+    for one in affected:
+        held = find(services.store, one.key)
+        if held is None or held.state == state:
+            continue
+        _change(services.store, held, state=state)
+        told = Operation("PATCH", query.row("mag_xeroconnector", one.id), status_columns(state, detail), {"If-Match": "*"})
+        try:
+            answers.result(services.dataverse.send(one.environment, [told])[0])
+        except ConnectorError as error:
+            log.warning("the Xero Status of connector %s was not told: %s", one.id, type(error).__name__)
+
+
+def revive(services: Services, connector: Connector) -> None:
+    """Let the other connectors of a renewed consent go on, which had stopped with it."""
+    for other in read_all(services.store):
+        if other.grant == connector.grant and other.state in SHARED_BY_GRANT:
+            mark(services, other, CONNECTED)
+
+
+def status_columns(state: str, detail: str = "") -> Json:
+    """Return what the connector's row in Dynamics 365 says of *state*."""
+    status = XeroConnection.OK if state == CONNECTED else XeroConnection.DISCONNECTED
+    return {"mag_xerostatus": status.value, "mag_xerostatusdetail": detail or WHY.get(state)}
+
+
+def _note_sync(connector: Connector, now: datetime) -> Operation | None:
+    """Build the write of Last Synched On (A064), at most every quarter of an hour: each write may start people's automations."""
+    last = connector.settings.get("mag_lastsynchedon")
+    is_ok = connector.settings.get("mag_xerostatus") == XeroConnection.OK.value
+    if last and is_ok and now - datetime.fromisoformat(str(last)) < LAST_SYNCHED_EVERY:
+        return None
+    columns = {"mag_lastsynchedon": instant(now), **({} if is_ok else status_columns(connector.state))}
+    return Operation("PATCH", query.row("mag_xeroconnector", connector.id), columns, {"If-Match": "*"})
+
+
+def _read(services: Services, environment: str, operations: list[Operation]) -> list[Any]:
+    replies = services.dataverse.send(environment, operations)
+    try:
+        return [answers.result(reply, write=False) for reply in replies[:3]]
+    except NotFound:
+        raise ConfigurationError("The Xero Connector row was deleted in Dynamics 365: connect the organisation again.") from None
+
+
+def _change(store: Store, connector: Connector, **changes: Any) -> None:
+    """Change some values of the connector's row and leave the others as they are by now."""
+    while (stored := store.read(TABLE, connector.environment, connector.id)) is not None:
+        changed = replace(_connector(stored), **changes)
+        try:
+            store.replace(TABLE, connector.environment, connector.id, _values(changed), stored.etag)
+            return
+        except Changed:
+            continue
+
+
+KEYS = ("environment", "id")
+TEXTS = tuple(field.name for field in fields(Connector) if field.name not in (*KEYS, "settings"))
+
+
+def _values(connector: Connector) -> dict[str, Any]:
+    texts = {name: getattr(connector, name) for name in TEXTS}
+    return {**texts, "settings": exact_json.dumps(dict(connector.settings))}
+
+
+def _connector(stored: StoredRow) -> Connector:
+    texts = {name: str(stored.values.get(name, "")) for name in TEXTS}
+    settings = exact_json.loads(str(stored.values.get("settings") or "{}"))
+    return Connector(environment=stored.partition, id=stored.row, settings=settings, **texts)

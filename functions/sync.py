@@ -1,0 +1,199 @@
+"""The pipeline: one message, one record, one outcome (SPEC 3, 8).
+
+read the message -> take the claim -> cross (load, map, look up, send, write back) -> close
+                                   \\-> on a failure: decide -> tell the record -> send again -> release or park
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from functions import claim as claims
+from functions import connectors, history, ledger, reference_data
+from functions.claim import NEVER
+from functions.decide import decide
+from functions.explain import unknown_code
+from functions.flows import BY_NAME, Flow
+from functions.work import Work
+from mappings.choices import ExportStatus
+from shared.connectors import Connector
+from shared.dataverse import answers
+from shared.errors import (
+    BadMessage,
+    ConnectorError,
+    Disconnected,
+    NeedsReconnect,
+    NeedsScope,
+    NotDue,
+    NotFound,
+    NotReady,
+    Problem,
+    Retryable,
+    Throttled,
+    WrongBooks,
+)
+from shared.messages import SyncMessage
+from shared.outcomes import Outcome, Status
+from shared.services import Operation, Services
+
+log = logging.getLogger(__name__)
+
+ROW_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+
+SHORT = timedelta(minutes=2)
+"""A wait nobody needs to read about: a minute limit, or another worker's lease."""
+
+EXPORT_STATUS = {
+    Status.WAITING: ExportStatus.WAITING,
+    Status.MISCONFIGURED: ExportStatus.WAITING,
+    Status.REFUSED: ExportStatus.FAILED,
+    Status.FAILED: ExportStatus.FAILED,
+}
+
+STATES: dict[type[ConnectorError], str] = {
+    NeedsReconnect: "needs_reconnect",
+    NeedsScope: "needs_scope",
+    Disconnected: "disconnected",
+    WrongBooks: "wrong_books",
+}
+
+
+def sync(text: str, services: Services, *, owner: str, now: datetime) -> Outcome:
+    """Take the one record that the message *text* names across, and record what became of it.
+
+    *owner* names this invocation. Every anticipated failure becomes an Outcome; what is raised is a fault of the store or the
+    queues themselves, or a bug, and the host delivers the message again.
+    """
+    try:
+        message, flow, connector = address(text, services)
+    except BadMessage as error:
+        return unreadable(error, services, now)
+    if connector.state != "connected":
+        return _paused(message, connector, services, now)
+    try:
+        claim = claims.take(services, connector.key, flow.name, message.record, owner)
+    except Retryable as error:
+        outcome = decide(error, message, services.durations, now)
+        _send_again(outcome, services)
+        return outcome
+    work = Work(services, connector, message, claim, flow.lane, now)
+    try:
+        check_seal(connector)
+        crossed = flow.cross(work)
+    except ConnectorError as error:
+        return _fail(work, error)
+    if crossed.action:
+        outcome = Outcome(message, Status.SYNCED, crossed.action, crossed.details, now, xero_id=crossed.xero_id)
+        ledger.write(services, outcome)
+    else:
+        outcome = Outcome(message, Status.UNCHANGED, "Skip", crossed.details, now)
+    claims.close(services, work.claim)
+    return outcome
+
+
+def address(text: str, services: Services) -> tuple[SyncMessage, Flow, Connector]:
+    """Read a message and find its flow and connector; raise BadMessage when there is none."""
+    message = SyncMessage.from_json(text)
+    flow = BY_NAME.get(message.flow)
+    if flow is None:
+        raise BadMessage(f"There is no flow named {message.flow[:60]!r}.")
+    if message.table != flow.table or not ROW_ID.fullmatch(message.record_id):
+        raise BadMessage(f"The record of the message is no row of the table {flow.table}.")
+    connector = connectors.find(services.store, message.connector)
+    if connector is None:
+        raise BadMessage("The connector of the message is not known here: it was removed, or the message is another app's.")
+    return message, flow, connector
+
+
+def unreadable(error: BadMessage, services: Services, now: datetime) -> Outcome:
+    """Record a message nobody can read: it names no record, so there is nothing to try again and nothing to lose."""
+    nobody = SyncMessage(connector="unknown", flow="unknown", record="unknown/unknown")
+    problem = Problem(str(error), cause="Something else wrote to the queue, or a connector was removed.", who="administrator")
+    outcome = Outcome(nobody, Status.FAILED, "Poison", str(error), now, (problem,))
+    ledger.write(services, outcome)
+    return outcome
+
+
+def check_seal(connector: Connector) -> None:
+    """Raise WrongBooks unless the connector is still the one that was sealed (SPEC 1.4, C15)."""
+    told = connector.settings.get("mag_xerotenantid")
+    if connector.is_sealed and (told is None or str(told).lower() == connector.organisation.lower()):
+        return
+    raise WrongBooks(
+        "The connector is sealed to another environment or organisation; nothing is sent until it is connected again."
+    )
+
+
+def tell(work: Work, outcome: Outcome) -> None:
+    """Say on the record itself what holds it up: Export Status and a Sync History row, in one change set.
+
+    Only the row that was read is told: one that was written since, perhaps by our own try whose answer was lost, has moved on
+    (Changed). A wait of a record that crossed before leaves its Export Status alone: Ready to update still asks for the update.
+    """
+    row = f"{history.LOOKUPS[work.message.table][1]}({work.message.record_id})"
+    operations = [replace(history.failure(work, outcome), change_set="tell")]
+    if outcome.again is None or not work.record.get("mag_synchedwithxero"):
+        status = {"mag_exportstatus": EXPORT_STATUS[outcome.status].value}
+        operations.insert(0, Operation("PATCH", row, status, {"If-Match": work.record["@odata.etag"]}, change_set="tell"))
+    answers.results(operations, work.services.dataverse.send(work.connector.environment, operations))
+
+
+def _fail(work: Work, error: ConnectorError) -> Outcome:
+    services, message = work.services, work.message
+    outcome = decide(error, message, services.durations, work.now, work.claim.hold)
+    if outcome.status is Status.UNCHANGED:
+        claims.close(services, work.claim)
+        return outcome
+    if state := STATES.get(type(error)):
+        connectors.mark(services, work.connector, state)
+    if outcome.status is Status.REFUSED and unknown_code(outcome.problems):
+        reference_data.ask_for_refresh(services, work.connector)
+    if _is_worth_telling(work, error, outcome):
+        try:
+            tell(work, outcome)
+        except NotFound:
+            claims.close(services, work.claim)
+            return Outcome(message, Status.UNCHANGED, "Skip", "The record is no longer in Dynamics.", work.now)
+        except ConnectorError as unheard:
+            log.warning("could not tell %s: %s", message.record, type(unheard).__name__)
+            if outcome.again is None:  # a refusal that could not be told stays due
+                outcome = decide(Retryable(str(unheard)), message, services.durations, work.now)
+    ledger.write(services, outcome)
+    if outcome.again is None:
+        due = datetime.fromisoformat(error.until) if isinstance(error, NotDue) and error.until else NEVER
+        claims.park(services, work.claim, work.fingerprint, outcome.status.value, due)
+        return outcome
+    _send_again(outcome, services)
+    queued = work.now + outcome.delay + timedelta(seconds=services.durations.queued)
+    try:
+        claims.release(services, work.claim, queued=queued)
+    except Retryable as unreleased:  # the next message is under way, and the lease ends by itself
+        log.warning("could not release %s: %s", message.record, type(unreleased).__name__)
+    return outcome
+
+
+def _is_worth_telling(work: Work, error: ConnectorError, outcome: Outcome) -> bool:
+    """Tell a wait when it begins, not at each of its tries: our writes start other people's automations.
+
+    A record that was not read cannot be told: it may have crossed already.
+    """
+    if not work.record or (isinstance(error, Throttled | NotReady) and outcome.delay <= SHORT):
+        return False
+    already_told = work.message.attempt > 1 and work.record.get("mag_exportstatus") == ExportStatus.WAITING.value
+    return not (outcome.again is not None and already_told)
+
+
+def _paused(message: SyncMessage, connector: Connector, services: Services, now: datetime) -> Outcome:
+    """Leave the record due: a connector that is not connected sends nothing, and the sweep finds the record afterwards."""
+    details = f"The connector is {connector.state.replace('_', ' ')}; the record stays due until an administrator connects again."
+    outcome = Outcome(message, Status.MISCONFIGURED, "Wait", details, now, (Problem(details, who="administrator"),))
+    ledger.write(services, outcome)
+    return outcome
+
+
+def _send_again(outcome: Outcome, services: Services) -> None:
+    if outcome.again is not None:
+        services.queues.send(outcome.again.flow, outcome.again.to_json(), outcome.delay)

@@ -1,0 +1,44 @@
+"""One try at one record: what the pipeline has in hand and what it has found out so far."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from functions.claim import Claim
+from shared.connectors import Connector, Json
+from shared.errors import Problem
+from shared.messages import SyncMessage
+from shared.services import Lane, Services
+
+
+@dataclass
+class Work:
+    """Carry one try along the pipeline.
+
+    ``fingerprint`` stands for everything about the record that decides whether it can go.
+    """
+
+    services: Services
+    connector: Connector
+    message: SyncMessage
+    claim: Claim
+    lane: Lane
+    now: datetime
+    record: Json = field(default_factory=dict)
+    fingerprint: str = ""
+    warnings: list[Problem] = field(default_factory=list)
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        return dict(self.connector.settings)
+
+
+@dataclass(frozen=True)
+class Crossed:
+    """What a flow did with one record; ``action`` is empty when nothing was due and ``details`` says why."""
+
+    action: str
+    details: str
+    xero_id: str = ""

@@ -1,0 +1,284 @@
+"""Keep an environment's rows in SQLite, one SQLite table per Dataverse table, typed by the model.
+
+Text compares as SQL Server compares it in Dataverse (no case, no accents); decimals are kept as text and compare exactly.
+One connection, one lock: transactions are serial, so a change set is atomic by construction.
+"""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+import threading
+import unicodedata
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from decimal import Decimal
+from functools import cache, lru_cache
+from typing import NamedTuple
+
+from sandbox.entra.directory import new_signing_key
+from solution.model import ColumnModel, TableModel
+
+LOOKUPS = frozenset({"lookup", "owner", "customer"})
+DECIMALS = frozenset({"decimal", "money"})
+CHOICES = frozenset({"choice", "state", "status"})
+WHOLE = frozenset({"integer", "bigint"}) | CHOICES
+FIRST_VERSION = 4_100_000
+
+
+class Reference(NamedTuple):
+    """What a lookup holds: the table it points into and the row's id."""
+
+    table: str
+    id: str
+
+
+Value = str | int | float | bool | Decimal | Reference | None
+Row = dict[str, Value]
+Parameter = str | int | float | None
+
+
+@lru_cache(maxsize=65_536)
+def folded(text: str) -> str:
+    """Return *text* without case and accents, as Dataverse's collation sees it."""
+    return "".join(c for c in unicodedata.normalize("NFKD", text.casefold()) if not unicodedata.combining(c))
+
+
+@lru_cache(maxsize=1_024)
+def _like(pattern: str) -> re.Pattern[str]:
+    """Translate a SQL LIKE pattern: %, _ and [set] are wildcards even when the caller meant them literally."""
+    parts = re.findall(r"\[[^\]]+\]|.", folded(pattern), re.DOTALL)
+    regex = "".join(
+        ".*" if part == "%" else "." if part == "_" else f"[{re.escape(part[1:-1])}]" if len(part) > 1 else re.escape(part)
+        for part in parts
+    )
+    return re.compile(regex, re.DOTALL)
+
+
+def _matches(value: str | None, pattern: str) -> int | None:
+    return None if value is None else int(_like(pattern).fullmatch(folded(value)) is not None)
+
+
+def _order(left: str, right: str) -> int:
+    return (folded(left) > folded(right)) - (folded(left) < folded(right))
+
+
+def _order_decimals(left: str, right: str) -> int:
+    return (Decimal(left) > Decimal(right)) - (Decimal(left) < Decimal(right))
+
+
+def collation(column: ColumnModel) -> str:
+    """Return the SQLite collation under which values of *column* compare."""
+    if column.type in DECIMALS:
+        return "DECIMAL"
+    return "DATAVERSE" if column.type in ("text", "memo") else "NOCASE" if _affinity(column) == "TEXT" else "BINARY"
+
+
+def _affinity(column: ColumnModel) -> str:
+    if column.type in WHOLE or column.type == "boolean":
+        return "INTEGER"
+    return "REAL" if column.type == "double" else "TEXT"
+
+
+class Store:
+    """The rows of one environment."""
+
+    def __init__(self, database: str, model: Mapping[str, TableModel]) -> None:
+        self.model = model
+        self.intersects = {
+            intersect: tuple(sorted((table.name, other)))
+            for table in model.values()
+            for other, intersect in table.many_to_many.values()
+        }
+        self._lock = threading.RLock()
+        self._depth = 0
+        self._db = sqlite3.connect(database, check_same_thread=False, isolation_level=None)
+        self._db.create_collation("DATAVERSE", _order)
+        self._db.create_collation("DECIMAL", _order_decimals)
+        self._db.create_function("matches", 2, _matches, deterministic=True)
+        with self.transaction():
+            self._create_tables()
+
+    def close(self) -> None:
+        """Close the database."""
+        self._db.close()
+
+    def clear(self) -> None:
+        """Delete every row, link and trace of a deletion; versions go on rising."""
+        with self.transaction():
+            for name in (*self.model, *self.intersects, "#deleted"):
+                self._db.execute(f'DELETE FROM "{name}"')
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Run a block atomically; blocks nest, an exception undoes the innermost one it leaves."""
+        with self._lock:
+            savepoint = f"depth{self._depth}"
+            self._db.execute(f"SAVEPOINT {savepoint}")
+            self._depth += 1
+            try:
+                yield
+            except BaseException:
+                self._db.execute(f"ROLLBACK TO {savepoint}")
+                raise
+            finally:
+                self._depth -= 1
+                self._db.execute(f"RELEASE {savepoint}")
+
+    def next_version(self) -> int:
+        """Return the next row version: it rises with every write in the environment."""
+        with self.transaction():
+            self._db.execute("UPDATE \"#counter\" SET value = value + 1 WHERE name = 'version'")
+            return self.version()
+
+    def version(self) -> int:
+        """Return the version of the latest write."""
+        (row,) = self.query("SELECT value FROM \"#counter\" WHERE name = 'version'")
+        return int(row[0] or 0)
+
+    def next_number(self, name: str, first: int) -> int:
+        """Return the next number of a named series, starting at *first*."""
+        with self.transaction():
+            self._db.execute('INSERT OR IGNORE INTO "#counter" VALUES (?, ?)', (name, first - 1))
+            self._db.execute('UPDATE "#counter" SET value = value + 1 WHERE name = ?', (name,))
+            (row,) = self.query('SELECT value FROM "#counter" WHERE name = ?', (name,))
+            return int(row[0] or 0)
+
+    def signing_key(self) -> bytes:
+        """Return the tenant's signing key, kept with the rows so that tokens outlive a restart."""
+        with self.transaction():
+            self._db.execute('CREATE TABLE IF NOT EXISTS "#key" (pem BLOB)')
+            kept = self._db.execute('SELECT pem FROM "#key"').fetchone()
+            if kept is None:
+                kept = (new_signing_key(),)
+                self._db.execute('INSERT INTO "#key" VALUES (?)', kept)
+            return bytes(kept[0])
+
+    def query(self, sql: str, parameters: Sequence[Parameter] = ()) -> list[tuple[Parameter, ...]]:
+        """Return the result rows of a SELECT."""
+        with self._lock:
+            return self._db.execute(sql, parameters).fetchall()
+
+    def select(self, table: str, where: str = "1", parameters: Sequence[Parameter] = (), order: str = "") -> list[Row]:
+        """Return the rows of *table* (alias `t`) that a SQL condition picks."""
+        suffix = f" ORDER BY {order}" if order else ""
+        found = self.query(f'SELECT {self._columns(table)} FROM "{table}" t WHERE {where}{suffix}', parameters)
+        return [self._row(table, values) for values in found]
+
+    def read(self, table: str, row_id: str) -> Row | None:
+        """Return one row by its primary key, or None."""
+        found = self.select(table, f't."{self.model[table].key}" = ?', (row_id,))
+        return found[0] if found else None
+
+    def find(self, table: str, column: str, value: Parameter) -> list[Row]:
+        """Return the rows whose *column* (a lookup by its id) equals *value*, oldest first."""
+        return self.select(table, f't."{column}" = ?', (value,), 't."#rowid"')
+
+    def write(self, table: str, row: Row) -> int:
+        """Insert or replace one row under a new version, which is returned."""
+        with self.transaction():
+            version = self.next_version()
+            if "versionnumber" in self.model[table].columns:
+                row["versionnumber"] = version
+            names, values = ["#version"], [version]
+            for column in self.model[table].columns.values():
+                for name, value in _stored(column, row.get(column.name)):
+                    names.append(name)
+                    values.append(value)  # type: ignore[arg-type]
+            listed = ", ".join(f'"{name}"' for name in names)
+            key = self.model[table].key
+            changes = ", ".join(f'"{name}" = excluded."{name}"' for name in names)
+            marks = ", ".join("?" * len(values))
+            self._db.execute(
+                f'INSERT INTO "{table}" ({listed}) VALUES ({marks}) ON CONFLICT("{key}") DO UPDATE SET {changes}', values
+            )
+            row["#version"] = version
+            return version
+
+    def delete(self, table: str, row_id: str) -> None:
+        """Delete one row and its links; remember the deletion for change tracking."""
+        with self.transaction():
+            self._db.execute(f'DELETE FROM "{table}" WHERE "{self.model[table].key}" = ?', (row_id,))
+            self._db.execute('INSERT INTO "#deleted" VALUES (?, ?, ?)', (table, row_id, self.next_version()))
+            for intersect, ends in self.intersects.items():
+                if table in ends:
+                    self._db.execute(f'DELETE FROM "{intersect}" WHERE "{table}" = ?', (row_id,))
+
+    def deleted_since(self, table: str, version: int) -> list[str]:
+        """Return the ids of rows of *table* deleted after *version*."""
+        return [str(r[0]) for r in self.query('SELECT id FROM "#deleted" WHERE "table" = ? AND version > ?', (table, version))]
+
+    def link(self, intersect: str, one: Reference, other: Reference) -> bool:
+        """Link two rows many-to-many; return False when they already were."""
+        with self.transaction():
+            cursor = self._db.execute(
+                f'INSERT OR IGNORE INTO "{intersect}" ("{one.table}", "{other.table}") VALUES (?, ?)', (one.id, other.id)
+            )
+            return cursor.rowcount == 1
+
+    def unlink(self, intersect: str, one: Reference, other: Reference) -> bool:
+        """Remove a many-to-many link; return False when there was none."""
+        with self.transaction():
+            cursor = self._db.execute(
+                f'DELETE FROM "{intersect}" WHERE "{one.table}" = ? AND "{other.table}" = ?', (one.id, other.id)
+            )
+            return cursor.rowcount == 1
+
+    def _create_tables(self) -> None:
+        self._db.execute('CREATE TABLE IF NOT EXISTS "#counter" (name TEXT PRIMARY KEY, value INTEGER)')
+        self._db.execute('INSERT OR IGNORE INTO "#counter" VALUES (?, ?)', ("version", FIRST_VERSION))
+        self._db.execute('CREATE TABLE IF NOT EXISTS "#deleted" ("table" TEXT, id TEXT, version INTEGER)')
+        for table in self.model.values():
+            parts = ['"#rowid" INTEGER PRIMARY KEY', '"#version" INTEGER']
+            for column in table.columns.values():
+                unique = " UNIQUE" if column.name == table.key else ""
+                parts.append(f'"{column.name}" {_affinity(column)} COLLATE {collation(column)}{unique}')
+                if len(column.targets) > 1:
+                    parts.append(f'"{column.name}#table" TEXT')
+            self._db.execute(f'CREATE TABLE IF NOT EXISTS "{table.name}" ({", ".join(parts)})')
+        for table in self.model.values():
+            for child, column_name in table.one_to_many.values():
+                self._db.execute(f'CREATE INDEX IF NOT EXISTS "{child}.{column_name}" ON "{child}" ("{column_name}")')
+        for intersect, (one, other) in self.intersects.items():
+            self._db.execute(
+                f'CREATE TABLE IF NOT EXISTS "{intersect}" ("{one}" TEXT, "{other}" TEXT, PRIMARY KEY ("{one}", "{other}"))'
+            )
+
+    @cache  # noqa: B019 -- a store lives as long as the process
+    def _columns(self, table: str) -> str:
+        names = ["#version"]
+        for column in self.model[table].columns.values():
+            names.append(column.name)
+            if len(column.targets) > 1:
+                names.append(f"{column.name}#table")
+        return ", ".join(f't."{name}"' for name in names)
+
+    def _row(self, table: str, values: Sequence[Parameter]) -> Row:
+        cells = iter(values)
+        row: Row = {"#version": next(cells)}
+        for column in self.model[table].columns.values():
+            value = next(cells)
+            pointed = next(cells) if len(column.targets) > 1 else (column.targets[0] if column.targets else None)
+            row[column.name] = _restored(column, value, pointed)
+        return row
+
+
+def _stored(column: ColumnModel, value: Value) -> Iterator[tuple[str, Parameter]]:
+    if len(column.targets) > 1:
+        yield f"{column.name}#table", value.table if isinstance(value, Reference) else None
+    if isinstance(value, Reference):
+        yield column.name, value.id
+    elif isinstance(value, Decimal):
+        yield column.name, format(value, "f")
+    else:
+        yield column.name, int(value) if isinstance(value, bool) else value
+
+
+def _restored(column: ColumnModel, value: Parameter, pointed: Parameter) -> Value:
+    if value is None:
+        return None
+    if column.type in LOOKUPS:
+        return Reference(str(pointed), str(value))
+    if column.type in DECIMALS:
+        return Decimal(str(value))
+    return bool(value) if column.type == "boolean" else value

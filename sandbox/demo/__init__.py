@@ -1,0 +1,1 @@
+"""Start the whole product on this machine and show its main job: ``python -m sandbox.demo`` (SPEC 14)."""

@@ -1,0 +1,300 @@
+"""What Xero lets happen to an invoice: checks, defaults, the status machine, what a payment freezes.
+
+Source: developer.xero.com accounting/invoices; the words of a message are Xero's where they are known.
+"""
+
+import uuid
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+from urllib.parse import urlsplit
+
+from . import contacts, line_items, wire
+from .call import Call
+from .errors import Invalid
+from .line_items import Lines, Terms
+from .store import Document
+from .totals import totals
+
+LONGEST_NUMBER = LONGEST_REFERENCE = 255
+NOT_MODIFIABLE = "Invoice not of valid status for modification"
+NOT_FOUND = "The document with the supplied id was not found for this endpoint."
+HAS_PAYMENTS = "This document cannot be edited as it has a payment or credit note allocated to it."
+NOT_SENT = "Only AUTHORISED invoices may have SentToContact updated."
+
+TYPES = ("ACCREC", "ACCPAY")
+NEW = ("DRAFT", "SUBMITTED", "AUTHORISED")
+APPROVED = ("SUBMITTED", "AUTHORISED")
+# fmt: off
+NEXT: dict[str, tuple[str, ...]] = {
+    "DRAFT":      ("DRAFT", "SUBMITTED", "AUTHORISED", "DELETED"),
+    "SUBMITTED":  ("DRAFT", "SUBMITTED", "AUTHORISED", "DELETED"),
+    "AUTHORISED": ("AUTHORISED", "VOIDED"),
+    "PAID":       ("PAID", "AUTHORISED", "VOIDED"),  # AUTHORISED changes nothing; VOIDED is refused for its payments
+    "VOIDED":     (),
+    "DELETED":    (),
+}
+# fmt: on
+# Xero's own rate of the day for one unit of the base currency; fixed here so that amounts can be predicted.
+DAY_RATES = {
+    ("NZD", "AUD"): Decimal("0.91"),
+    ("NZD", "USD"): Decimal("0.59"),
+    ("GBP", "EUR"): Decimal("1.15"),
+    ("GBP", "USD"): Decimal("1.31"),
+}
+WRITABLE = {
+    *("Type", "InvoiceNumber", "Reference", "Date", "DueDate", "ExpectedPaymentDate", "PlannedPaymentDate", "LineAmountTypes"),
+    *("BrandingThemeID", "Url", "CurrencyCode", "CurrencyRate"),
+}
+# What a payment or credit note freezes.
+FINANCIAL = ("Type", "Date", "CurrencyCode", "CurrencyRate", "LineAmountTypes", "SubTotal", "TotalTax", "Total")
+FINANCIAL_LINE = ("LineItemID", "Quantity", "UnitAmount", "LineAmount", "TaxType", "TaxAmount", "ItemCode")
+# Changing only these on a part-paid document does not move UpdatedDateUTC (accounting/requests-and-responses).
+UNNOTICED = {"DueDate", "SentToContact"}
+
+
+def write(call: Call, row: Document, known: Document | None) -> tuple[Document, list[str]]:
+    """Create or update one invoice, with what to warn about; raises Invalid with everything that is wrong, NotFound."""
+    status = row.get("Status") or (known["Status"] if known else "DRAFT")
+    if known and status not in NEXT[known["Status"]]:
+        raise Invalid(NOT_MODIFIABLE)
+    if known and status in ("VOIDED", "DELETED"):
+        return _cancelled(call, known, status), []
+    if known is None and status not in NEW:
+        raise Invalid(f"A new invoice cannot have the status {status}")
+    settled = known is not None and (known["AmountPaid"] or known["AmountCredited"])
+    if known and known["Status"] == "PAID":
+        status = "PAID"
+
+    warnings: list[str] = []
+    invoice = _merged(call, row, known, status, warnings)
+    contact = _resolved_contact(call, row, known)
+    problems = _problems(call, invoice, known, status)
+    lines = _lines(call, row, invoice, known, status)
+    if invoice["Type"] in TYPES:
+        invoice["LineItems"] = lines.rows
+        problems += _add_up(invoice)
+    if status in APPROVED and not invoice["LineItems"]:
+        problems.append("One or more line items must be specified")
+    problems += [text for texts in lines.problems.values() for text in texts]
+    if settled and known and _financially_different(known, invoice):
+        problems.append(HAS_PAYMENTS)
+    if problems:
+        raise Invalid(*problems, lines=lines.problems)
+
+    if contact is None:
+        contact = _written_contact(call, row["Contact"])
+    invoice["Contact"] = {"ContactID": contact["ContactID"]}
+    _note_side(call, contact, invoice["Type"])
+    if invoice["Type"] == "ACCREC" and not invoice.get("InvoiceNumber"):
+        invoice["InvoiceNumber"] = _next_number(call)
+    _settle(invoice)
+    return keep(call, invoice, known), warnings
+
+
+def _cancelled(call: Call, known: Document, status: str) -> Document:
+    """Void or delete; a VOIDED document keeps its AmountDue."""
+    if known["AmountPaid"] or known["AmountCredited"]:
+        raise Invalid(
+            f"The status {status} cannot be applied to the invoice because it has payments or credit notes allocated to it."
+        )
+    if status == "VOIDED" and (locked := lock_problem(call, known["Date"])):
+        raise Invalid(locked)
+    return keep(call, {**known, "Status": status}, known)
+
+
+def _merged(call: Call, row: Mapping[str, Any], known: Document | None, status: str, warnings: list[str]) -> Document:
+    """Put what was sent over what is known, with Xero's defaults under both."""
+    base = call.organisation["BaseCurrency"]
+    sent = {name: value for name, value in row.items() if name in WRITABLE and (name, value) != ("InvoiceNumber", "")}
+    invoice: Document = {
+        "InvoiceID": str(uuid.uuid4()),
+        "Type": "",
+        "Date": call.today().isoformat(),
+        "LineAmountTypes": "Exclusive",
+        "CurrencyCode": base,
+        "SentToContact": False,
+        "AmountPaid": Decimal(0),
+        "AmountCredited": Decimal(0),
+        "LineItems": [],
+        "_app": call.app,
+        **(known or {}),
+        **sent,
+        "Status": status,
+    }
+    if invoice["Type"] == "ACCPAY":
+        # Bills have neither a reference nor a theme; Xero passes over both.
+        invoice.pop("Reference", None)
+        invoice.pop("BrandingThemeID", None)
+    elif not invoice.get("BrandingThemeID"):
+        themes = call.store.all(call.tenant, "branding theme")
+        invoice["BrandingThemeID"] = next(theme["BrandingThemeID"] for theme in themes if theme["SortOrder"] == 0)
+    day_rate = DAY_RATES.get((base, invoice["CurrencyCode"]), Decimal(1))
+    if "CurrencyRate" not in invoice or (known and "CurrencyCode" in row and "CurrencyRate" not in row):
+        invoice["CurrencyRate"] = day_rate
+    elif not Decimal("0.5") < Decimal(invoice["CurrencyRate"]) / day_rate < 2:
+        warnings.append(f"The currency rate {invoice['CurrencyRate']} differs significantly from the rate of the day {day_rate}")
+    if "SentToContact" in row and row["SentToContact"] != invoice["SentToContact"]:
+        if status in ("AUTHORISED", "PAID"):
+            invoice["SentToContact"] = row["SentToContact"]
+        else:
+            warnings.append(NOT_SENT)
+    return invoice
+
+
+def _problems(call: Call, invoice: Document, known: Document | None, status: str) -> list[str]:
+    problems: list[str] = []
+    if invoice["Type"] not in TYPES or (known and invoice["Type"] != known["Type"]):
+        problems.append(f"Invoice Type '{invoice['Type']}' is not valid")
+    if invoice["LineAmountTypes"] not in ("Exclusive", "Inclusive", "NoTax"):
+        problems.append(f"LineAmountTypes '{invoice['LineAmountTypes']}' is not valid")
+    number = invoice.get("InvoiceNumber", "")
+    if len(number) > LONGEST_NUMBER or not (number.isascii() and (number.isprintable() or not number)):
+        problems.append(f"Invoice Number must be at most {LONGEST_NUMBER} printable ASCII characters")
+    if invoice["Type"] == "ACCREC" and any(
+        other["Type"] == "ACCREC" and other["InvoiceID"] != invoice["InvoiceID"]
+        for other in (call.store.find(call.tenant, "invoice", number) if number else ())
+    ):
+        problems.append("Invoice # must be unique.")
+    if len(invoice.get("Reference", "")) > LONGEST_REFERENCE:
+        problems.append(f"Reference must not be more than {LONGEST_REFERENCE} characters long")
+    if url := invoice.get("Url"):
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https") or not parts.netloc or "xero" in url.lower():
+            problems.append("Url must be a valid absolute URL and must not contain 'xero'")
+    if not call.document("currency", invoice["CurrencyCode"]):
+        problems.append(f"Organisation is not subscribed to currency {invoice['CurrencyCode']}")
+    if Decimal(invoice["CurrencyRate"]) <= 0:
+        problems.append("CurrencyRate must be greater than zero")
+    if (theme := invoice.get("BrandingThemeID")) and not call.document("branding theme", theme):
+        problems.append(f"The branding theme '{theme}' could not be found")
+    if status in APPROVED and not invoice.get("DueDate"):
+        problems.append("A DueDate must be specified for approved and submitted invoices")
+    if invoice.get("DueDate", invoice["Date"]) < invoice["Date"]:
+        problems.append("The DueDate cannot be before the Date")
+    if status != "DRAFT" and (locked := lock_problem(call, min(invoice["Date"], (known or invoice)["Date"]))):
+        problems.append(locked)
+    return problems
+
+
+def lock_problem(call: Call, day: str) -> str | None:
+    """Return why nothing can be dated *day*, or None when the books are open."""
+    for name, words in (("EndOfYearLockDate", "end of year lock date"), ("PeriodLockDate", "period lock date")):
+        lock = call.organisation.get(name)
+        if lock and day <= lock:
+            return f"The document date cannot be before the {words}, currently set at {wire.long_day(lock)}"
+    return None
+
+
+def _resolved_contact(call: Call, row: Mapping[str, Any], known: Document | None) -> Document | None:
+    """Return the contact of the document, or None when it is still to be written with it; raises Invalid, NotFound."""
+    if "Contact" not in row:
+        if known is None:
+            raise Invalid("A Contact must be specified for this type of transaction")
+        return contact_of(call, known)
+    sent = {name: value for name, value in row["Contact"].items() if value not in ("", [], {})}
+    if not sent:
+        if known:
+            return contact_of(call, known)
+        raise Invalid(contacts.UNIDENTIFIED)
+    found = contacts.match(call, sent)
+    if found and found["ContactStatus"] != "ACTIVE":
+        raise Invalid(contacts.ARCHIVED)
+    # Anything beside the identity changes the contact, or makes a new one.
+    if found and (set(sent) == {"ContactID"} or set(sent) == {"ContactNumber"} or set(sent) == {"Name"}):
+        return found
+    return None
+
+
+def _written_contact(call: Call, sent: Mapping[str, Any]) -> Document:
+    """Write the contact sent inside a document; contact persons that are not sent are gone."""
+    try:
+        return contacts.write(call, {"ContactPersons": [], **sent}, contacts.match(call, sent))
+    except Invalid as problem:
+        raise Invalid(contact=problem.problems) from problem
+
+
+def _note_side(call: Call, contact: Document, type: str) -> None:
+    """Make the contact a customer or supplier with its first document; its UpdatedDateUTC does not notice."""
+    flag = "IsCustomer" if type == "ACCREC" else "IsSupplier"
+    if not contact.get(flag):
+        call.store.put(call.tenant, "contact", contact["ContactID"], {**contact, flag: True}, contact["Name"])
+
+
+def _lines(call: Call, row: Mapping[str, Any], invoice: Document, known: Document | None, status: str) -> Lines:
+    terms = Terms(invoice["Type"], invoice["LineAmountTypes"], status in APPROVED)
+    before: list[Document] = (known or {}).get("LineItems", [])
+    if "LineItems" in row:
+        return line_items.built(call, terms, row["LineItems"], before)
+    if known and invoice["LineAmountTypes"] != known["LineAmountTypes"]:
+        bare = [
+            {name: value for name, value in line.items() if name not in ("TaxAmount", "LineAmount", "Item")} for line in before
+        ]
+        return line_items.built(call, terms, bare, bare)
+    if known and terms.approved and known["Status"] not in APPROVED:
+        return Lines(before, line_items.built(call, terms, before, before).problems)
+    return Lines(before)
+
+
+def _add_up(invoice: Document) -> list[str]:
+    """Set the totals of the document; returns what is wrong with them."""
+    sums = totals(invoice["LineItems"], invoice["LineAmountTypes"])
+    invoice |= {"SubTotal": sums.sub_total, "TotalTax": sums.total_tax, "Total": sums.total}
+    invoice["AmountDue"] = sums.total - Decimal(invoice["AmountPaid"]) - Decimal(invoice["AmountCredited"])
+    invoice.pop("TotalDiscount", None)
+    if discounted := [line for line in invoice["LineItems"] if line.get("DiscountRate") or line.get("DiscountAmount")]:
+        gross = sum((Decimal(line["Quantity"]) * Decimal(line["UnitAmount"]) for line in discounted), Decimal(0))
+        invoice["TotalDiscount"] = wire.money(gross - sum(Decimal(line["LineAmount"]) for line in discounted))
+    return ["The total of an invoice cannot be negative"] if sums.total < 0 else []
+
+
+def _financially_different(known: Document, invoice: Document) -> bool:
+    def frozen(document: Document) -> Any:
+        lines = [[line.get(name) for name in FINANCIAL_LINE] for line in document["LineItems"]]
+        return [document.get(name) for name in FINANCIAL], lines
+
+    return bool(frozen(known) != frozen(invoice))
+
+
+def _settle(invoice: Document) -> None:
+    """Turn an approved document with nothing left to pay into a PAID one."""
+    if invoice["Status"] == "AUTHORISED" and invoice["AmountDue"] == 0:
+        invoice |= {"Status": "PAID", "FullyPaidOnDate": invoice["Date"]}
+
+
+def _next_number(call: Call) -> str:
+    numbering = call.document("numbering", "ACCREC") or {"next": 1}
+    number = numbering["next"]
+    while call.store.find(call.tenant, "invoice", f"INV-{number:04}"):
+        number += 1
+    call.store.put(call.tenant, "numbering", "ACCREC", {"next": number + 1})
+    return f"INV-{number:04}"
+
+
+def keep(call: Call, invoice: Document, known: Document | None) -> Document:
+    """Store an invoice; UpdatedDateUTC moves, but for the changes Xero does not notice."""
+    changed = {name for name in {*invoice, *(known or {})} if invoice.get(name) != (known or {}).get(name)}
+    part_paid = known is not None and known["AmountPaid"] and known["AmountDue"]
+    if not (part_paid and changed <= UNNOTICED):
+        invoice = {**invoice, "UpdatedDateUTC": call.sandbox.clock.stamp()}
+    call.store.put(call.tenant, "invoice", invoice["InvoiceID"], invoice, invoice.get("InvoiceNumber", ""))
+    return invoice
+
+
+def apply_payment(call: Call, invoice: Document, amount: Decimal, day: str) -> None:
+    """Let a payment (or, negative, its removal) move AmountPaid, AmountDue and Status."""
+    paid = Decimal(invoice["AmountPaid"]) + amount
+    changed = {**invoice, "AmountPaid": paid, "AmountDue": Decimal(invoice["AmountDue"]) - amount}
+    if changed["AmountDue"] == 0:
+        changed |= {"Status": "PAID", "FullyPaidOnDate": day}
+    else:
+        changed["Status"] = "AUTHORISED"
+        changed.pop("FullyPaidOnDate", None)
+    keep(call, changed, invoice)
+
+
+def contact_of(call: Call, invoice: Document) -> Document:
+    """Return the contact an invoice points at."""
+    found = call.document("contact", invoice["Contact"]["ContactID"])
+    assert found is not None, "contacts are never deleted"
+    return found

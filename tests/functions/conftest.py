@@ -1,0 +1,49 @@
+"""The world the pipeline's tests play in (tests/world.py)."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from shared.connectors import Connector
+from tests.world import World
+from tests.world import world as open_world
+
+
+@pytest.fixture(scope="session")
+def authorities(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("authorities")
+
+
+@pytest.fixture(scope="session")
+def shared_world(authorities: Path) -> Iterator[World]:
+    with pytest.MonkeyPatch.context() as patch, ExitStack() as stack:
+        patch.setenv("REQUESTS_CA_BUNDLE", str(authorities / "authorities.pem"))
+        world = stack.enter_context(open_world(authorities))
+        world.connect()
+        yield world
+
+
+@pytest.fixture
+def world(shared_world: World) -> Iterator[World]:
+    """One world for all tests that leave its connectors as they found them; a sweep later for each, with nothing going wrong."""
+    shared_world.clock.move(minutes=6)
+    yield shared_world
+    shared_world.xero.faults.clear()
+    shared_world.dataverse.faults.clear()
+    shared_world.restore()
+
+
+@pytest.fixture
+def nz(world: World) -> Connector:
+    """The New Zealand organisation, the default connector; invoices are approved at once."""
+    return world.connectors()[0]
+
+
+@pytest.fixture
+def own_world(authorities: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    """A world of one's own, nothing connected yet, for what cannot be put back."""
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(authorities / "authorities.pem"))
+    with open_world(authorities) as opened:
+        yield opened

@@ -1,0 +1,12 @@
+"""``pytest tests/mappings --bless`` rewrites what the golden pairs expect; read the difference before you keep it."""
+
+import pytest
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--bless", action="store_true", help="rewrite the expected side of the golden pairs and docs/field-guide.md")
+
+
+@pytest.fixture
+def bless(request: pytest.FixtureRequest) -> bool:
+    return bool(request.config.getoption("--bless"))
