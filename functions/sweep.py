@@ -61,7 +61,8 @@ def sweep(text: str, services: Services, now: datetime) -> int:
 
 def _release(flow: Flow, connector: Connector, services: Services, now: datetime) -> int:
     held = claims.read_all(services, connector.key, flow.name)
-    allowance = services.xero.budget(connector, flow.lane) // flow.calls
+    under_way = sum(claim.is_busy(now) for claim in held.values())
+    allowance = services.xero.budget(connector, flow.lane) // flow.calls - under_way
     records = flow.due(connector, services, now)
     first = next(records, None)
     if first is None:

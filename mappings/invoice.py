@@ -209,7 +209,9 @@ def _priced(line: Json, shown: bool, at: At) -> Json:
     """Say quantity, price and discount so that Xero's line is @net to the cent; as one whole where 4 decimals cannot."""
     gross, net, count, price = line["@gross"], line["@net"], _number(line, "quantity"), _number(line, "priceperunit")
     discount = gross - net
-    as_discount = shown and discount >= 0 and gross >= 0
+    as_discount = (
+        shown and 0 <= discount <= price * count
+    )  # more, by a part of a cent, and Xero's rounding turns the line negative
     if places(price) <= 4 and places(count) <= 4 and (as_discount or not discount):
         return line | {"manualdiscountamount": discount or None}
     if discount and not as_discount and count and places(count) <= 4:

@@ -39,6 +39,8 @@ def main() -> None:
             server.wait()
         except KeyboardInterrupt:
             print("stopped", flush=True)
+        finally:
+            sandbox.close()
 
 
 if __name__ == "__main__":

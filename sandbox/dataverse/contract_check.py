@@ -21,7 +21,7 @@ from . import rows
 from .demo_company import ID
 from .request import SERVICE
 from .server import Sandbox, create_app
-from .store import Reference
+from .store import Reference, Row
 
 SCHEMA = "{http://docs.oasis-open.org/odata/ns/edm}"
 OURS = ("mag_", "_mag_")
@@ -106,7 +106,7 @@ def _write_invoice(sandbox: Sandbox) -> None:
         },
         environment.system,
     )
-    line = {
+    line: Row = {
         "invoiceid": Reference("invoice", str(invoice["invoiceid"])),
         "productid": Reference("product", ID["tablet"]),
         "uomid": Reference("uom", ID["each"]),

@@ -10,7 +10,6 @@ import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from decimal import Decimal
 from urllib.parse import urlsplit
 from uuid import UUID, uuid5
@@ -335,8 +334,3 @@ class Environment:
     def _symbol_of(self, row: Row) -> str:
         currency = self.referenced(row.get("transactioncurrencyid"))
         return str(currency["currencysymbol"] or "") if currency else ""
-
-
-def midnight(day: str, zone: ZoneInfo) -> str:
-    """Return a calendar day as a UserLocal DateOnly column keeps it: that user's midnight, in UTC."""
-    return moment(datetime.fromisoformat(day).replace(tzinfo=zone).astimezone(UTC))

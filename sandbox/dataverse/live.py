@@ -13,7 +13,7 @@ from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 from sandbox.entra import Certificates
 
 
-class _Handler(WSGIRequestHandler):
+class _Connection(WSGIRequestHandler):
     """Keep connections alive, send at once, and log nothing: the sandbox has a call log of its own."""
 
     protocol_version = "HTTP/1.1"
@@ -40,8 +40,8 @@ class Server:
 def serving(app: Flask, certificates: Certificates | None, *, port: int = 0) -> Iterator[Server]:
     """Serve *app* while the block runs; port 0 takes a free one."""
     context = certificates.server_context() if certificates else None
-    server: BaseWSGIServer = make_server("localhost", port, app, threaded=True, request_handler=_Handler, ssl_context=context)
-    thread = threading.Thread(target=server.serve_forever, name="dataverse", daemon=True)
+    server: BaseWSGIServer = make_server("localhost", port, app, threaded=True, request_handler=_Connection, ssl_context=context)
+    thread = threading.Thread(target=server.serve_forever, args=(0.05,), name="dataverse", daemon=True)
     thread.start()
     try:
         yield Server(server.port, thread)

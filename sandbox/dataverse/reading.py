@@ -28,6 +28,7 @@ PAGE = 5000
 MOST_EXPANSIONS = 15
 COUNT_LIMIT = 5000
 OPTIONS = {"$select", "$filter", "$orderby", "$top", "$count", "$expand", "$skiptoken", "$deltatoken", "$id"}
+OTHER_QUERIES = {"fetchXml", "savedQuery", "userQuery", "sql"}
 COUNT_EXCEEDED = "Microsoft.Dynamics.CRM.totalrecordcountlimitexceeded"
 
 
@@ -61,7 +62,8 @@ def query(environment: Environment, request: Request, table: TableModel, within:
     if more and not top:
         page = (cookie["page"] if cookie else 1) + 1
         body["@odata.nextLink"] = _next_link(environment, request, _cookie(page, keys[size - 1]))
-    return Answer(200, body)
+    applied = {"Preference-Applied": f"odata.maxpagesize={size}"} if "odata.maxpagesize" in request.preferences else {}
+    return Answer(200, body, applied)
 
 
 def count(environment: Environment, request: Request, table: TableModel) -> int:
@@ -108,7 +110,7 @@ def _check_options(request: Request) -> None:
     for name in request.options:
         if name == "$skip":
             raise Refused(400, BAD_QUERY, "Skip Clause is not supported in CRM")
-        if name.startswith("$") and name not in OPTIONS:
+        if (name.startswith("$") and name not in OPTIONS) or name in OTHER_QUERIES:
             raise Refused(400, BAD_QUERY, f"The query parameter {name} is not supported")
 
 

@@ -13,7 +13,7 @@ import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 from uuid import UUID, uuid5
 
@@ -347,10 +347,17 @@ class Directory:
             "iat": int(now.timestamp()),
             "exp": int((now + TOKEN_LIFE).timestamp()),
         }
-        return jwt.encode(whole, self._key, algorithm="RS256", headers={"kid": self._kid()})
+        return jwt.encode(whole, self._private_key, algorithm="RS256", headers={"kid": self._kid()})
+
+    @cached_property
+    def _private_key(self) -> rsa.RSAPrivateKey:
+        """The key read once: checking an RSA key takes longer than everything else a call does."""
+        key = serialization.load_pem_private_key(self._key, None)
+        assert isinstance(key, rsa.RSAPrivateKey)
+        return key
 
     def _public_key(self) -> rsa.RSAPublicKey:
-        return _rsa(serialization.load_pem_private_key(self._key, None).public_key())
+        return self._private_key.public_key()
 
     def _kid(self) -> str:
         return hashlib.sha256(self._key).hexdigest()[:27]

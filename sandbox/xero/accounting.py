@@ -156,7 +156,9 @@ def _worked(call: Call, view: View, fault: Fault | None, ids: dict[str, str]) ->
     if fault and fault.kind == "500":
         return _internal_error()
     try:
-        answer = view(call, **ids)
+        # What refuses the request as a whole undoes the elements written before it.
+        with call.store.transaction():
+            answer = view(call, **ids)
     except Refusal as refusal:
         return _refused(refusal)
     except NotFound:

@@ -124,7 +124,7 @@ def one_send_pool(durations: Durations) -> urllib3.PoolManager:
     return urllib3.PoolManager(
         maxsize=16,
         ca_certs=certifi.where(),
-        
+        timeout=urllib3.Timeout(connect=durations.connect, read=durations.read),
         retries=False,
         socket_options=[*HTTPConnection.default_socket_options, *KEEP_ALIVE],
     )

@@ -196,10 +196,12 @@ class Tokens:
             leased = self._replace(leased)
         except Changed:
             raise NotReady("Another worker renews the access token.", SHORT_WAIT) from None
+        previous, previous_at = held.tokens.refresh_token, started
         try:
             tokens = self._renewed(leased)
         except NeedsReconnect:
             tokens = self._rescued(leased, now)
+            previous, previous_at = held.previous, held.previous_at
         except ConnectorError as error:
             if leased.is_custom and isinstance(error, ConfigurationError):
                 self._try_replace(replace(leased, state=NEEDS_RECONNECT, leased_until=NEVER, refresh_started_at=NEVER))
@@ -212,8 +214,8 @@ class Tokens:
             replace(
                 leased,
                 tokens=tokens,
-                previous=held.tokens.refresh_token,
-                previous_at=started,
+                previous=previous,
+                previous_at=previous_at,
                 leased_until=NEVER,
                 refresh_started_at=NEVER,
                 refreshed_at=now,

@@ -9,7 +9,8 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from azure.core.exceptions import ResourceNotFoundError
+from azure.core.credentials import AccessToken
+from azure.core.exceptions import ClientAuthenticationError, ResourceNotFoundError
 from azure.storage.queue import QueueClient
 
 from shared.errors import ConfigurationError, Retryable
@@ -195,3 +196,14 @@ def test_a_missing_role_is_the_administrators(faults) -> None:
     _, queues = faults(HttpAnswer(403, headers={"x-ms-error-code": "AuthorizationPermissionMismatch"}))
     with pytest.raises(ConfigurationError, match="Storage Queue Data Contributor"):
         queues.send("sweeps", "{}")
+
+
+def test_an_identity_that_gets_no_token_is_the_administrators() -> None:
+    class NoIdentity:
+        def get_token(self, *scopes: str, **_: Any) -> AccessToken:
+            assert scopes == ("https://storage.azure.com/.default",)
+            raise ClientAuthenticationError("ManagedIdentityCredential authentication unavailable")
+
+    store = StorageQueues.from_endpoint("https://acme.queue.core.windows.net/", NoIdentity())
+    with pytest.raises(ConfigurationError, match="Storage Queue Data Contributor"):
+        store.send("sweeps", "{}")

@@ -2,8 +2,11 @@
 
 import secrets
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
+from azure.core.credentials import AccessToken
+from azure.core.exceptions import ClientAuthenticationError
 
 from shared.errors import Changed, ConfigurationError, Retryable
 from shared.services import Store
@@ -221,3 +224,14 @@ def test_a_missing_role_is_the_administrators(faults, status: int) -> None:
     )
     with pytest.raises(ConfigurationError, match="Storage Table Data Contributor"):
         store.insert("claims", "p", "r", {"n": 1})
+
+
+def test_an_identity_that_gets_no_token_is_the_administrators() -> None:
+    class NoIdentity:
+        def get_token(self, *scopes: str, **_: Any) -> AccessToken:
+            assert scopes == ("https://storage.azure.com/.default",)
+            raise ClientAuthenticationError("ManagedIdentityCredential authentication unavailable")
+
+    store = Tables.from_endpoint("https://acme.table.core.windows.net/", NoIdentity())
+    with pytest.raises(ConfigurationError, match="Storage Table Data Contributor"):
+        store.read("claims", "p", "r")

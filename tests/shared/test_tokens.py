@@ -260,6 +260,7 @@ def test_a_set_killed_by_a_frozen_worker_is_rescued_with_the_previous_token(worl
     world.clock.move(minutes=26)
     assert world.get(world.worker())
     assert world.grant().state == "active"
+    assert world.grant().previous == "ann-1"
     assert world.identity.works(world.grant().tokens.refresh_token)
 
 

@@ -124,9 +124,18 @@ class Api:
         )
 
 
+@pytest.fixture(scope="session")
+def image() -> bytes:
+    """Seed once; every test starts from a copy."""
+    sandbox: Sandbox = create_app(now=lambda: NOW).extensions["sandbox"]
+    seeded = sandbox.environment.store.snapshot()
+    sandbox.close()
+    return seeded
+
+
 @pytest.fixture
-def app() -> Iterator[Flask]:
-    made = create_app(now=lambda: NOW)
+def app(image: bytes) -> Iterator[Flask]:
+    made = create_app(now=lambda: NOW, seed=lambda environment: environment.store.restore(image))
     yield made
     made.extensions["sandbox"].close()
 

@@ -6,7 +6,7 @@ import datetime
 import re
 from pathlib import Path
 
-import msal
+import msal  # type: ignore[import-untyped]
 import pytest
 import requests
 from azure.core.exceptions import ClientAuthenticationError

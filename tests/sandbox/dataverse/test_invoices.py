@@ -304,4 +304,4 @@ def test_an_administrator_may_write_and_delete_a_closed_invoice(api: Api, admini
     refused = api.delete(f"invoices({invoice})")
     assert (refused.status, refused.code) == (403, "0x80040220")
     assert administrator.delete(f"invoices({invoice})").status == 204
-    assert sandbox.row("invoice", invoice) is None
+    assert not sandbox.exists("invoice", invoice)

@@ -11,6 +11,7 @@ import requests
 
 from sandbox.dataverse import Sandbox, ServiceProtection, create_app
 from sandbox.dataverse.demo_company import ID
+from sandbox.dataverse.errors import Refused
 from sandbox.xero.faults import ConnectionDropped, Fault
 
 from .conftest import NOW, ROOT, Api, Live
@@ -60,7 +61,7 @@ def test_requests_at_once_are_limited(sandbox: Sandbox) -> None:
     meter = sandbox.meter
     for _ in range(52):
         meter.enter("user")
-    with pytest.raises(Exception, match="concurrent") as refused:
+    with pytest.raises(Refused, match="concurrent") as refused:
         meter.enter("user")
     assert (refused.value.status, refused.value.code) == (429, "0x80072326")
     meter.leave("user", 0.1)
@@ -159,8 +160,8 @@ def test_time_can_be_advanced_and_everything_reset(api: Api, sandbox: Sandbox) -
     assert api.client.post("/sandbox/clock", json={"advance_seconds": 90}).get_json() == {"now": "2026-11-21T01:31:30Z"}
     invoice = api.invoice()
     assert api.client.post("/sandbox/reset").status_code == 200
-    assert sandbox.row("invoice", invoice) is None
-    assert sandbox.row("account", ID["boom"]) is not None
+    assert not sandbox.exists("invoice", invoice)
+    assert sandbox.exists("account", ID["boom"])
     assert api.client.get("/sandbox/log").get_json() == []
 
 

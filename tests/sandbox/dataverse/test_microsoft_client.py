@@ -13,6 +13,7 @@ from sandbox.dataverse.demo_company import CLIENT_ID, CLIENT_SECRET
 from .conftest import Live
 
 dataverse = pytest.importorskip("PowerPlatform.Dataverse.client")
+errors = pytest.importorskip("PowerPlatform.Dataverse.core.errors")
 
 
 @pytest.fixture
@@ -35,8 +36,8 @@ def test_it_creates_reads_updates_and_deletes(live: Live, client: Any) -> None:
     client.records.update("account", row_id, {"telephone1": "42"})
     assert live.sandbox.row("account", row_id)["telephone1"] == "42"
     client.records.delete("account", row_id)
-    assert live.sandbox.row("account", row_id) is None
-    with pytest.raises(Exception, match="Does Not Exist") as gone:
+    assert not live.sandbox.exists("account", row_id)
+    with pytest.raises(errors.HttpError, match="Does Not Exist") as gone:
         client.records.update("account", row_id, {"telephone1": "43"})
     assert gone.value.status_code == 404
 

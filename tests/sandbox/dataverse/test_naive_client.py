@@ -61,7 +61,6 @@ def test_an_update_without_if_match_brings_a_deleted_row_back(live: Live, naive:
     api.delete(f"invoices({invoice})")
     naive.update(f"invoices({invoice})", {"mag_xeroid": "x-1"})
     risen = live.sandbox.row("invoice", invoice)
-    assert risen is not None
     assert risen["customerid"] is None, "an invoice of nobody"
 
 

@@ -241,9 +241,12 @@ def test_top_is_ignored_when_a_page_size_is_asked_for(api: Api) -> None:
     answer = api.get("accounts?$select=name&$top=2", Prefer="odata.maxpagesize=7")
     assert len(answer.values) == 7
     assert "@odata.nextLink" in answer.json
+    assert answer.headers["Preference-Applied"] == "odata.maxpagesize=7"
 
 
-@pytest.mark.parametrize("option", ["$skip=5", "$search=x", "$apply=aggregate($count as c)", "$top=0", "$top=many"])
+@pytest.mark.parametrize(
+    "option", ["$skip=5", "$search=x", "$apply=aggregate($count as c)", "$top=0", "$top=many", "fetchXml=<fetch/>"]
+)
 def test_options_dataverse_does_not_support_are_refused(api: Api, option: str) -> None:
     """page-results: $skip is not supported."""
     assert refusal(api, f"accounts?{option}") == (400, "0x80060888")

@@ -34,7 +34,7 @@ def receiver() -> Iterator[Receiver]:
         return "", made.answers.pop(0) if made.answers else 200
 
     server = make_server("localhost", 0, app, threaded=True)
-    thread = Thread(target=server.serve_forever)
+    thread = Thread(target=server.serve_forever, args=(0.05,))
     thread.start()
     made.url = f"http://localhost:{server.port}/hook"
     yield made

@@ -58,7 +58,7 @@ def test_if_match_star_makes_a_patch_an_update_only(api: Api, sandbox: Sandbox) 
     """conditional-operations#prevent-create-in-upsert: 404 (0x80040217)."""
     answer = api.patch(f"accounts({MISSING})", {"name": "x"}, If_Match="*")
     assert (answer.status, answer.code) == (404, "0x80040217")
-    assert sandbox.row("account", MISSING) is None
+    assert not sandbox.exists("account", MISSING)
 
 
 def test_if_none_match_star_makes_a_patch_a_create_only(api: Api, sandbox: Sandbox) -> None:

@@ -162,6 +162,7 @@ def test_an_unknown_contact_id_fails_the_whole_request(nz):
     body = {"Contacts": [{"Name": "Fine"}, {"ContactID": "8f9fa7a6-fb58-41ed-bd06-b658e68c6a97", "Name": "Unknown"}]}
     answer = nz.post("Contacts", body)
     assert (answer.status_code, answer.data) == (404, b"")
+    assert names(nz.get("Contacts", where='Name=="Fine"')) == []
 
 
 def test_a_contact_can_be_archived_with_open_invoices_and_never_brought_back(nz, contact):
@@ -255,3 +256,9 @@ def test_only_what_changed_since_is_listed(nz, contact):
     nz.post(f"Contacts/{contact}", {"FirstName": "Changed"})
     answer = nz.get("Contacts", page=1, headers={"If-Modified-Since": "2026-11-21T00:00:00"})
     assert names(answer) == ["Kiwi Solar Ltd"]
+
+
+def test_updating_an_unknown_contact_is_a_404(nz):
+    """Recorded in September 2026: text/html, empty"""
+    answer = nz.post("Contacts/8f9fa7a6-fb58-41ed-bd06-b658e68c6a97", {"FirstName": "x"})
+    assert (answer.status_code, answer.data) == (404, b"")

@@ -7,7 +7,7 @@ import jwt
 import pytest
 from flask.testing import FlaskClient
 
-from sandbox.xero import XeroApp, create_app
+from sandbox.xero import Fault, XeroApp, create_app
 from sandbox.xero.demo_company import NZ, UK, USERS
 from sandbox.xero.sandbox import LOCAL_CALLBACK
 from tests.sandbox.xero.callers import BASIC, NOW, SCOPES, Caller, sign_in
@@ -362,3 +362,32 @@ def test_tokens_and_connections_outlive_a_restart(tmp_path):
     assert len(connections(second.test_client(), tokens["access_token"]).get_json()) == 1
     assert refreshed(second.test_client(), tokens["refresh_token"]).status_code == 200
     second.extensions["sandbox"].store.close()
+
+
+@pytest.mark.parametrize(("kind", "status"), [("500", 500), ("500_applied", 500), ("429", 429), ("503", 503), ("html502", 502)])
+def test_the_token_endpoint_fails_on_request(client, sandbox, kind, status):
+    """A 500 after the code was used up forces a new consent; before, the code is still good"""
+    code = code_of(decided(client))
+    sandbox.faults.add(Fault(kind, path="/connect/token", seconds=3))
+    assert exchanged(client, code).status_code == status
+    assert exchanged(client, code).status_code == (400 if kind == "500_applied" else 200)
+
+
+def test_a_decision_about_nobody_or_no_organisation_is_an_error_page(client):
+    """The form of the consent page, tampered with"""
+    assert decided(client, user="nobody").status_code == 400
+    assert decided(client, organisation="nothing").status_code == 400
+
+
+def test_connections_need_a_live_token(client, sandbox):
+    """developer.xero.com guides/oauth2/tenants"""
+    token = sign_in(client)["access_token"]
+    sandbox.clock.advance(1800)
+    assert connections(client, token).status_code == 401
+    assert client.delete("/connections/x", headers={"Authorization": f"Bearer {token}"}).status_code == 401
+
+
+def test_an_organisation_can_be_disconnected_by_its_owner(nz, sandbox):
+    """developer.xero.com guides/oauth2/tenants: connected apps, disconnect"""
+    sandbox.disconnect("Demo Company (NZ)")
+    assert nz.get("Organisation").status_code == 403

@@ -520,6 +520,7 @@ def test_pages_count_and_are_clamped(nz):
     assert len(answer["Invoices"]) == 3
     assert nz.get("Invoices", page=0, pageSize=5000).get_json()["pagination"]["pageSize"] == 1000
     assert nz.get("Invoices", page=9).get_json()["Invoices"] == []
+    assert nz.get("Invoices", page="two").get_json()["pagination"]["page"] == 1
 
 
 def test_without_paging_there_are_no_lines(nz):
@@ -635,3 +636,41 @@ def test_the_two_organisations_do_not_see_each_other(nz, uk):
     assert UK != NZ
     assert nz.get("Invoices/INV-0041").status_code == 404
     assert uk.get("Invoices/INV-0041").status_code == 200
+
+
+def test_a_paid_invoice_may_still_change_its_words(nz, contact):
+    """accounting/invoices: what may be edited once a payment is applied"""
+    id = made(nz, invoice(contact))["InvoiceID"]
+    paid(nz, id, 24.15)
+    after = changed(nz, id, Reference="for the file", Status="AUTHORISED").get_json()["Invoices"][0]
+    assert (after["Status"], after["Reference"]) == ("PAID", "for the file")
+    assert messages(changed(nz, id, Status="DRAFT")) == ["Invoice not of valid status for modification"]
+
+
+def test_nothing_in_a_locked_period_can_be_voided_or_edited(nz, sandbox, contact):
+    """accounting/invoices: lock dates"""
+    id = made(nz, invoice(contact))["InvoiceID"]
+    sandbox.change(NZ, "organisation", NZ, PeriodLockDate="2026-11-20")
+    for fields in ({"Status": "VOIDED"}, {"Reference": "x"}, {"Date": "2026-11-21"}):
+        assert messages(changed(nz, id, **fields)) == [
+            "The document date cannot be before the period lock date, currently set at 20 November 2026"
+        ]
+
+
+def test_an_empty_contact_or_number_in_an_update_changes_nothing(nz, contact):
+    """XeroAPI/Xero-OpenAPI accounting: the example of updateInvoice sends an empty Contact"""
+    created = made(nz, invoice(contact))
+    after = changed(nz, created["InvoiceID"], Contact={}, InvoiceNumber="", Reference="x").get_json()["Invoices"][0]
+    assert (after["Contact"]["ContactID"], after["InvoiceNumber"]) == (contact, created["InvoiceNumber"])
+
+
+@pytest.mark.parametrize("rate", [0, -1.5])
+def test_a_currency_rate_is_positive(nz, contact, rate):
+    """accounting/invoices: CurrencyRate"""
+    assert "CurrencyRate must be greater than zero" in refused(nz, invoice(contact, CurrencyCode="USD", CurrencyRate=rate))
+
+
+def test_a_type_cannot_change(nz, contact):
+    """accounting/invoices"""
+    id = made(nz, invoice(contact))["InvoiceID"]
+    assert "Invoice Type 'ACCPAY' is not valid" in messages(changed(nz, id, Type="ACCPAY"))

@@ -84,3 +84,9 @@ def test_an_unknown_item_id_is_refused(nz):
     unknown = "8f9fa7a6-fb58-41ed-bd06-b658e68c6a97"
     assert messages(nz.post("Items", {"Items": [{"ItemID": unknown, "Code": "X"}]}))
     assert nz.get(f"Items/{unknown}").status_code == 404
+
+
+def test_a_code_cannot_be_changed_to_a_taken_one(nz):
+    """accounting/items"""
+    book = nz.get("Items/BOOK").get_json()["Items"][0]["ItemID"]
+    assert messages(nz.post(f"Items/{book}", {"Code": "DEV-H"})) == ["Price List Item with Code 'DEV-H' already exists"]

@@ -2,7 +2,9 @@
 
 from typing import Any
 
-from sandbox.xero.openapi_check import Call, Contract
+import pytest
+
+from sandbox.xero.openapi_check import Call, Contract, answers, check
 
 FILE = """
 paths:
@@ -44,3 +46,12 @@ def test_a_body_where_none_belongs_is_found():
     contract, call = Contract(FILE), Call("GET", "/Things", "/Things")
     assert contract.problems(call, 204, None) == []
     assert contract.problems(call, 204, {})
+
+
+def test_every_call_of_the_check_is_answered_as_it_expects():
+    assert [(call, answer.status_code) for call, answer in answers() if answer.status_code != call.status] == []
+
+
+def test_a_file_that_is_not_xeros_is_no_check():
+    with pytest.raises(KeyError):
+        check(FILE)

@@ -127,7 +127,9 @@ def test_only_an_approved_document_can_be_paid(nz, number):
 
 def test_an_account_enabled_for_payments_will_do(nz, owed):
     """accounting/payments: a bank account, or EnablePaymentsToAccount"""
-    assert made(nz, owed, Account={"Code": "881"})["Account"]["Code"] == "881"
+    created = made(nz, owed, Account={"Code": "881"}, Amount=1)
+    assert created["Account"]["Code"] == "881"
+    assert made(nz, owed, Account={"AccountID": created["Account"]["AccountID"]}, Amount=1)["Account"] == created["Account"]
 
 
 def test_payments_are_paged_and_read_since(nz, owed):
