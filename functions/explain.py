@@ -41,7 +41,7 @@ ROWS = (
     Row(r"account code.*(not a valid|does not exist|not valid|could not be found)",
         "The account is of a kind Xero does not take here, or Xero does not know it.",
         f"Choose a revenue account on a sales invoice, an expense account on a bill; {AGAIN}", "bookkeeper", True),
-    Row(r"account (code|id).*(must be specified|required|missing)|account must be",
+    Row(r"account (code|id).*(must be specified|required)|account must be",
         "A line has no account, and neither has its item in Xero.",
         f"Choose a Xero Account Code on the line, or the connector's Default Account Code; {AGAIN}", "bookkeeper"),
     Row(r"tracking.*(archived|deleted|not valid|invalid|not exist|not found|not be found)",

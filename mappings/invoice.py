@@ -79,7 +79,7 @@ DOT = when(
     ("mag_dotdescriptionline",),
 )
 
-NOTE = when("it is a note", lambda at: is_note(at.record), ("isproductoverridden", "quantity", "manualdiscountamount", "tax"))
+NOTE = when("it is a note", lambda at: "@net" not in at.record)
 WHOLE = when("the quantity is sent as one whole", lambda at: "@whole" in at.record)
 ITEM_LEFT_OUT = when(
     "Xero does not have the item and may not get it (Missing Items)",

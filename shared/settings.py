@@ -15,7 +15,7 @@ from shared.errors import ConfigurationError
 SCOPES = "offline_access openid profile email accounting.invoices accounting.payments accounting.contacts accounting.settings"  # SPEC 10
 ALLOWED_HOSTS = "*.dynamics.com *.dynamics.cn *.crm.microsoftdynamics.us *.crm.appsplatform.us"
 LOCAL = "local"
-AZURE = ("WEBSITE_INSTANCE_ID", "CONTAINER_NAME")  # set by the platform wherever Functions are hosted
+AZURE = ("WEBSITE_SITE_NAME", "WEBSITE_INSTANCE_ID")  # set by the platform wherever Functions are hosted
 LOCAL_HOSTS = ("localhost", "127.0.0.1", "::1")
 
 _SCHEDULE = re.compile(r"[0-9A-Za-z*,/\-]+")

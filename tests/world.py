@@ -142,7 +142,7 @@ class World:
             app_id=ID["app"],
         )
         connectors.write(self.store, connector)
-        for step in reference_data.load_reference_data(connector, self.services, self.clock.now()):
+        for step in reference_data.load_now(connector, self.services, self.clock.now()):
             assert step.error is None, (step.title, step.error)
             assert not step.problems, (step.title, step.problems)
         self.set(

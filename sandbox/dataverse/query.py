@@ -15,7 +15,7 @@ from typing import Any
 from typing import Literal as Kind
 
 from lark import Lark, Token, Transformer
-from lark.exceptions import UnexpectedInput, VisitError
+from lark.exceptions import UnexpectedInput
 
 from .errors import BAD_QUERY, Refused
 
@@ -208,7 +208,7 @@ def _parser() -> Lark:
 def _read(text: str, start: str) -> Any:
     try:
         return _parser().parse(text, start=start)
-    except (UnexpectedInput, VisitError) as error:
+    except (UnexpectedInput, ValueError) as error:
         at = getattr(error, "column", 0) or 0
         raise Refused(400, BAD_QUERY, f"Syntax error at position {at} in '{text}'.") from error
 

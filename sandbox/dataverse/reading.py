@@ -47,10 +47,11 @@ def query(environment: Environment, request: Request, table: TableModel, within:
     orders = [*read_orderby(options["$orderby"])] if "$orderby" in options else []
     orders.append(Order(PathTo((table.key,))))
     sorting = [writer.order(order) for order in orders]
-    cookie = _read_cookie(options["$skiptoken"]) if "$skiptoken" in options else None
-    if cookie:
-        where = f"({where}) AND {_after(writer, sorting, cookie['after'])}"
-    found, keys = _page(environment, table, writer, where, sorting, size)
+    page = 1
+    if "$skiptoken" in options:
+        page, after = _read_cookie(options["$skiptoken"], len(sorting))
+        where = f"({where}) AND {_after(writer, sorting, after)}"
+    found, keys = environment.store.page(table.name, where, writer.parameters, sorting, size + 1)
     more = len(found) > size
     shown = _show(environment, request, table, found[:size], columns, expansions)
     body: dict[str, Any] = {"@odata.context": context(environment, table, columns, expansions, options)}
@@ -60,8 +61,7 @@ def query(environment: Environment, request: Request, table: TableModel, within:
             body[f"@{COUNT_EXCEEDED}"] = total > COUNT_LIMIT
     body["value"] = shown
     if more and not top:
-        page = (cookie["page"] if cookie else 1) + 1
-        body["@odata.nextLink"] = _next_link(environment, request, _cookie(page, keys[size - 1]))
+        body["@odata.nextLink"] = _next_link(environment, request, _cookie(page + 1, keys[size - 1]))
     applied = {"Preference-Applied": f"odata.maxpagesize={size}"} if "odata.maxpagesize" in request.preferences else {}
     return Answer(200, body, applied)
 
@@ -155,22 +155,6 @@ def _count(environment: Environment, table: TableModel, writer: Writer, where: s
     return int(found or 0)
 
 
-def _page(
-    environment: Environment, table: TableModel, writer: Writer, where: str, sorting: list[tuple[str, bool]], size: int
-) -> tuple[list[Row], list[list[Parameter]]]:
-    """Return one row more than a page holds, and each row's sort values."""
-    order = ", ".join(f"{expression} {'DESC' if down else 'ASC'}" for expression, down in sorting)
-    sort_values = ", ".join(expression for expression, _ in sorting)
-    key = table.key
-    with environment.store.transaction():
-        found = environment.store.query(
-            f'SELECT t."{key}", {sort_values} FROM "{table.name}" t WHERE {where} ORDER BY {order} LIMIT {size + 1}',
-            writer.parameters,
-        )
-        read = (environment.store.read(table.name, str(row_id)) for row_id, *_ in found)
-        return [row for row in read if row is not None], [list(values) for _, *values in found]
-
-
 def _after(writer: Writer, sorting: list[tuple[str, bool]], values: list[Parameter]) -> str:
     """Return the SQL of "sorted after these values": paging by key, so that rows deleted meanwhile shift nothing."""
     alternatives = []
@@ -189,19 +173,20 @@ def _after(writer: Writer, sorting: list[tuple[str, bool]], values: list[Paramet
 
 
 def _cookie(page: int, after: list[Parameter]) -> str:
-    state = base64.urlsafe_b64encode(json.dumps({"page": page, "after": after}).encode()).decode()
+    state = base64.urlsafe_b64encode(json.dumps(after).encode()).decode()
     return f'<cookie pagenumber="{page}" pagingcookie="{state}" istracking="False" />'
 
 
-def _read_cookie(text: str) -> dict[str, Any]:
-    found = re.search(r'pagingcookie="([^"]+)"', text)
+def _read_cookie(text: str, values: int) -> tuple[int, list[Parameter]]:
+    """Return the page number of a cookie and the last row's sort *values*; raises Refused (400)."""
+    found = re.search(r'pagenumber="(\d+)" pagingcookie="([^"]+)"', text)
     try:
-        state = json.loads(base64.urlsafe_b64decode(found[1])) if found else None
+        after = json.loads(base64.urlsafe_b64decode(found[2])) if found else None
     except ValueError:
-        state = None
-    if not isinstance(state, dict):
+        after = None
+    if not found or not isinstance(after, list) or len(after) != values:
         raise Refused(400, BAD_QUERY, "Malformed XML in the Paging Cookie")
-    return state
+    return int(found[1]), after
 
 
 def _next_link(environment: Environment, request: Request, token: str, name: str = "$skiptoken") -> str:
@@ -307,7 +292,7 @@ def _show_collection(
     if expansion.where:
         where += f" AND {writer.condition(expansion.where)}"
     sorting = [writer.order(order) for order in expansion.orderby] + [('t."#rowid"', False)]
-    found, _ = _page(environment, target, writer, where, sorting, PAGE)
+    found, _ = environment.store.page(target.name, where, writer.parameters, sorting, PAGE)
     columns = _selected(target, ",".join(expansion.select))
     return _show(environment, request, target, found[: expansion.top or PAGE], columns, expansion.expand)
 
@@ -321,23 +306,22 @@ def _changes(environment: Environment, request: Request, table: TableModel) -> A
         raise Refused(400, BAD_QUERY, f"{', '.join(sorted(refused))} cannot be used with change tracking.")
     columns = _selected(table, request.options.get("$select", ""))
     since = _read_token(environment, request.options["$deltatoken"]) if "$deltatoken" in request.options else None
-    cookie = _read_cookie(request.options["$skiptoken"]) if "$skiptoken" in request.options else None
-    writer = _writer(environment, table)
+    page, writer = 1, _writer(environment, table)
     size, _ = _sizes(request)
     with environment.store.transaction():
         now = environment.store.version()
         where = f't."#version" > {writer.parameter(since or 0)}'
         sorting = [('t."#version"', False)]
-        if cookie:
-            where += f" AND {_after(writer, sorting, cookie['after'])}"
-        found, keys = _page(environment, table, writer, where, sorting, size)
+        if "$skiptoken" in request.options:
+            page, after = _read_cookie(request.options["$skiptoken"], len(sorting))
+            where += f" AND {_after(writer, sorting, after)}"
+        found, keys = environment.store.page(table.name, where, writer.parameters, sorting, size + 1)
         deleted = environment.store.deleted_since(table.name, since) if since is not None else []
     shown = _show(environment, request, table, found[:size], columns, ())
     address = context(environment, table, columns, (), request.options)
     body: dict[str, Any] = {"@odata.context": f"{address}/$delta" if since is not None else address, "value": shown}
     if len(found) > size:
-        page = (cookie["page"] if cookie else 1) + 1
-        body["@odata.nextLink"] = _next_link(environment, request, _cookie(page, keys[size - 1]))
+        body["@odata.nextLink"] = _next_link(environment, request, _cookie(page + 1, keys[size - 1]))
         return Answer(200, body, {"Preference-Applied": "odata.track-changes"})
     body["value"] += [
         {

@@ -31,6 +31,7 @@ EDM = {
     "date": "Edm.Date",
     "datetime": "Edm.DateTimeOffset",
 }
+FAR = 100_000
 KINDS = {
     "boolean": {"Edm.Boolean"},
     "guid": {"Edm.Guid"},
@@ -180,7 +181,7 @@ class Writer:
         if isinstance(values, tuple) and function.name in ("Between", "NotBetween") and len(values) == 2:
             low, high = (self.parameter(_read_value(column, value)) for value in values)
             return f"({expression} {'NOT ' if function.name == 'NotBetween' else ''}BETWEEN {low} AND {high})"
-        if isinstance(single, Literal) and function.name in DATES:
+        if isinstance(single, Literal) and function.name in DATES and column.type in ("date", "datetime"):
             begin, end = DATES[function.name](single, self._now.astimezone(self._zone))
             low, high = (self.parameter(_bound(column, value)) for value in (begin, end))
             return f"({expression} BETWEEN {low} AND {high})"
@@ -243,10 +244,9 @@ def _last_hours(argument: Literal, now: datetime) -> tuple[datetime, datetime]:
 
 
 def _count(argument: Literal) -> int:
-    try:
-        return int(str(argument.value))
-    except ValueError as error:
-        raise Refused(400, BAD_QUERY, "PropertyValue must be a whole number.") from error
+    if not isinstance(argument.value, Decimal) or not 0 < argument.value < FAR or argument.value % 1:
+        raise Refused(400, BAD_QUERY, "PropertyValue must be a whole number, greater than zero.")
+    return int(argument.value)
 
 
 DATES: Mapping[str, Callable[[Literal, datetime], tuple[datetime, datetime]]] = {
@@ -265,7 +265,7 @@ def _bound(column: ColumnModel, value: bool | str | Decimal | date | datetime | 
     if isinstance(value, Decimal):
         if column.type in DECIMALS:
             return format(value, "f")
-        return int(value) if value == value.to_integral_value() else float(value)
+        return int(value) if value == value.to_integral_value() and abs(value) < 2**63 else float(value)
     return int(value) if isinstance(value, bool) else value
 
 

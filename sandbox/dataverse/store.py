@@ -179,6 +179,16 @@ class Store:
         found = self.query(f'SELECT {self._listed[table]} FROM "{table}" t WHERE {where}{suffix}', parameters)
         return [self._row(table, values) for values in found]
 
+    def page(
+        self, table: str, where: str, parameters: Sequence[Parameter], sorting: Sequence[tuple[str, bool]], limit: int
+    ) -> tuple[list[Row], list[list[Parameter]]]:
+        """Return the first rows by these SQL expressions (each with whether it sorts downwards), and their sort values."""
+        keys = ", ".join(expression for expression, _ in sorting)
+        order = ", ".join(f"{expression} {'DESC' if down else 'ASC'}" for expression, down in sorting)
+        sql = f'SELECT {self._listed[table]}, {keys} FROM "{table}" t WHERE {where} ORDER BY {order} LIMIT {limit}'
+        found = self.query(sql, parameters)
+        return [self._row(table, values) for values in found], [list(values[-len(sorting) :]) for values in found]
+
     def read(self, table: str, row_id: str) -> Row | None:
         """Return one row by its primary key, or None."""
         found = self.select(table, f't."{self.model[table].key}" = ?', (row_id,))

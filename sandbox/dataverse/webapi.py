@@ -150,8 +150,10 @@ def _update_multiple(environment: Environment, request: Request, table: TableMod
 def _upsert_multiple(environment: Environment, request: Request, table: TableModel) -> Answer:
     with environment.transaction():
         for target in _targets(request):
-            (segment,) = segments(str(target.get("@odata.id", "")), request.references)
-            found, key = _find(environment, table, segment.key or "")
+            path = segments(str(target.get("@odata.id", "")), request.references)
+            if len(path) != 1 or path[0].name != table.entity_set:
+                raise Refused(400, BAD_REQUEST, "Each target of UpsertMultiple names its row in @odata.id.")
+            found, key = _find(environment, table, path[0].key or "")
             _put(environment, request, table, target, found, key)
     return Answer(204)
 

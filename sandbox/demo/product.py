@@ -184,8 +184,6 @@ class Product:
         """Return the settings of the app: every one of them, so that none is taken from elsewhere."""
         own = {
             "FUNCTIONS_WORKER_RUNTIME": "python",
-            "CONTAINER_NAME": "",  # this is not Azure, even inside a container that bears a name
-            "WEBSITE_INSTANCE_ID": "",
             "AzureFunctionsJobHost__extensions__queues__maxPollingInterval": "00:00:02",
             "AzureWebJobsStorage": self.storage,
             "PUBLIC_URL": self.app_url,

@@ -18,9 +18,6 @@ from azure.core.exceptions import ResourceNotFoundError
 from azure.storage.queue import QueueMessage, QueueServiceClient
 
 from sandbox.processes import Processes
-from tests.azurite_fixture import azurite
-
-__all__ = ["azurite"]
 
 SAMPLE_APP = Path(__file__).parent / "sample_app"
 PROJECT = Path(__file__).parent.parent.parent

@@ -172,7 +172,7 @@ def test_dataverse_without_a_secret_and_certificate_uses_the_managed_identity_an
 
 def test_the_person_local_is_for_a_run_on_ones_own_machine():
     assert read(PORTAL_ADMINS="local", PUBLIC_URL="http://localhost:7071").is_local
-    for name in ("WEBSITE_INSTANCE_ID", "CONTAINER_NAME"):
+    for name in ("WEBSITE_SITE_NAME", "WEBSITE_INSTANCE_ID"):
         with pytest.raises(ConfigurationError, match="PORTAL_ADMINS may not be local in Azure"):
             read(PORTAL_ADMINS="local", PUBLIC_URL="http://localhost:7071", **{name: "x"})
 

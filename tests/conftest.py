@@ -1,3 +1,5 @@
+"""What every test may use: one Azurite a session."""
+
 from tests.azurite_fixture import azurite
 
 __all__ = ["azurite"]
