@@ -244,9 +244,10 @@ def _last_hours(argument: Literal, now: datetime) -> tuple[datetime, datetime]:
 
 
 def _count(argument: Literal) -> int:
-    if not isinstance(argument.value, Decimal) or not 0 < argument.value < FAR or argument.value % 1:
+    text = str(argument.value)
+    if not text.isdecimal() or not 0 < int(text) < FAR:
         raise Refused(400, BAD_QUERY, "PropertyValue must be a whole number, greater than zero.")
-    return int(argument.value)
+    return int(text)
 
 
 DATES: Mapping[str, Callable[[Literal, datetime], tuple[datetime, datetime]]] = {

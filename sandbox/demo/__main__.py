@@ -9,10 +9,10 @@ import sys
 import time
 from pathlib import Path
 
+from sandbox.demo.connecting import Unfinished
 from sandbox.demo.product import LOOK_EVERY, ROOT, CannotStart, Ports, Product
 from sandbox.demo.story import Story
 from sandbox.demo.verdict import Verdict
-from sandbox.processes import ProcessFailed
 
 BUSY, FAILED, STOPPED = 2, 1, 130
 
@@ -37,13 +37,17 @@ def main() -> int:
     except CannotStart as error:
         print(f"\n{error}", file=sys.stderr)
         return BUSY
+    except Unfinished as error:
+        print(f"\n{error}", file=sys.stderr)
+        return FAILED
     except KeyboardInterrupt:
         _say("\nStopping ...")
         return STOPPED if options.once else 0
     finally:
         _ignore_interrupts()
-        product.stop()
-        _say("Everything is stopped.")
+        if product.started:
+            product.stop()
+            _say("Everything is stopped.")
 
 
 def _show(product: Product) -> Verdict:
@@ -53,7 +57,9 @@ def _show(product: Product) -> Verdict:
     _say("\nWriting 15 invoices in Dynamics 365, as its administrator; then Add to Xero = Yes on each")
     story.write()
     story.flag()
-    _say(f"  For the demo the app is asked to look every {LOOK_EVERY:g} s; by itself it looks every 5 minutes. All else is at its own pace.\n")
+    _say(
+        f"  For the demo the app is asked to look every {LOOK_EVERY:g} s; by itself it looks every 5 minutes. All else is at its own pace.\n"
+    )
     story.watch()
     _say("\nVerifying by the Web API of Dynamics 365 and the Accounting API of Xero")
     verdict = Verdict(story)
@@ -88,7 +94,9 @@ def _options() -> argparse.Namespace:
     parser.add_argument(
         "--time-scale", type=float, default=1, metavar="X", help="shorten every duration of the protocol (default: %(default)s)"
     )
-    parser.add_argument("--run-dir", default=str(ROOT / ".run" / "demo"), metavar="DIR", help="logs and data (made anew each time)")
+    parser.add_argument(
+        "--run-dir", default=str(ROOT / ".run" / "demo"), metavar="DIR", help="logs and data (made anew each time)"
+    )
     return parser.parse_args()
 
 
@@ -111,9 +119,4 @@ def _say(line: str) -> None:
 
 
 if __name__ == "__main__":
-    try:
-        code = main()
-    except ProcessFailed as error:
-        print(error, file=sys.stderr)
-        code = FAILED
-    sys.exit(code)
+    sys.exit(main())

@@ -5,7 +5,11 @@ from __future__ import annotations
 from urllib.parse import urlsplit
 
 from sandbox.demo.browser import Browser, Page
-from sandbox.demo.product import CannotStart, Product
+from sandbox.demo.product import Product
+
+
+class Unfinished(Exception):
+    """The demo cannot go on; the message says what the product answered instead."""
 
 
 def connect(product: Product, organisation: str) -> str:
@@ -21,7 +25,7 @@ def connect(product: Product, organisation: str) -> str:
             choice = page.form("organisation")
             page = browser.send(page, choice, organisation=_value(choice.choices["organisation"], organisation))
     except LookupError as error:
-        raise CannotStart(f"{organisation} could not be connected: {error}") from error
+        raise Unfinished(f"{organisation} could not be connected: {error}") from error
     return _checked(page, organisation)
 
 
@@ -32,14 +36,14 @@ def connect_custom(product: Product, client_id: str, client_secret: str) -> str:
     try:
         form = start.form("environment", "mode")
     except LookupError as error:
-        raise CannotStart(f"The Custom Connection could not be connected: {error}") from error
+        raise Unfinished(f"The Custom Connection could not be connected: {error}") from error
     typed = {"environment": product.dataverse_url, "mode": "custom", "client_id": client_id, "client_secret": client_secret}
     return _checked(browser.send(start, form, **typed), "The Custom Connection")
 
 
 def _checked(page: Page, what: str) -> str:
     if not page.title.startswith("Your connection is ready"):
-        raise CannotStart(f"{what} could not be connected; the page says: {page.text[:600]}")
+        raise Unfinished(f"{what} could not be connected; the page says: {page.text[:600]}")
     return page.text
 
 

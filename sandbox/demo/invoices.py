@@ -65,13 +65,28 @@ class Planned:
     fix: Json = field(default_factory=dict)
 
 
-def product(name: str, quantity: str, unit: str = "each", *, account: str = "", rate: str = "", tracking: tuple[str, ...] = (), **columns: Any) -> Line:
+def product(
+    name: str,
+    quantity: str,
+    unit: str = "each",
+    *,
+    account: str = "",
+    rate: str = "",
+    tracking: tuple[str, ...] = (),
+    **columns: Any,
+) -> Line:
     """Return a line of the catalogue, at the price of the invoice's price list."""
-    row = {"productid@odata.bind": f"products({ID[name]})", "uomid@odata.bind": f"uoms({ID[unit]})", "quantity": Decimal(quantity)}
+    row = {
+        "productid@odata.bind": f"products({ID[name]})",
+        "uomid@odata.bind": f"uoms({ID[unit]})",
+        "quantity": Decimal(quantity),
+    }
     return Line(row | columns, account, rate, tracking)
 
 
-def write_in(text: str, quantity: str, price: str, *, account: str = "", rate: str = "", tracking: tuple[str, ...] = (), **columns: Any) -> Line:
+def write_in(
+    text: str, quantity: str, price: str, *, account: str = "", rate: str = "", tracking: tuple[str, ...] = (), **columns: Any
+) -> Line:
     """Return a line of the salesperson's own words and price; quantity 0 and price 0 make it a note."""
     row = {"isproductoverridden": True, "productdescription": text, "quantity": Decimal(quantity), "priceperunit": Decimal(price)}
     return Line(row | columns, account, rate, tracking)

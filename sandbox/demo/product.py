@@ -65,6 +65,7 @@ class Product:
     def __post_init__(self) -> None:
         self.processes = Processes(self.run_dir)
         self.connectors: dict[str, str] = {}
+        self.started = False
         self._stop_looking = threading.Event()
         self._session = requests.Session()
         self._session.trust_env = False
@@ -92,6 +93,7 @@ class Product:
     def start(self) -> None:
         """Start everything with nothing remembered from before; raises CannotStart."""
         self.ports.check()
+        self.started = True
         shutil.rmtree(self.run_dir, ignore_errors=True)
         self.run_dir.mkdir(parents=True, exist_ok=True)
         try:
@@ -159,7 +161,9 @@ class Product:
 
     def _start_host(self) -> None:
         func = shutil.which("func")
-        argv: list[str | Path] = [func, "start"] if func else [sys.executable, "-m", "sandbox.host", "--settings", self._no_settings()]
+        argv: list[str | Path] = (
+            [func, "start"] if func else [sys.executable, "-m", "sandbox.host", "--settings", self._no_settings()]
+        )
         argv += ["--port", str(self.ports.app)]
         self.processes.start("host", argv, self.environment(), ready=self._host_is_up, timeout=120, cwd=ROOT)
 

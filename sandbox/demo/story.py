@@ -16,7 +16,8 @@ from sandbox.dataverse.demo_company import ID
 from sandbox.demo import connecting
 from sandbox.demo.dynamics import Json, label
 from sandbox.demo.invoices import INVOICES, NEW_CUSTOMERS, Line, Planned
-from sandbox.demo.product import FLOW, CannotStart, Product
+from sandbox.demo.connecting import Unfinished
+from sandbox.demo.product import FLOW, Product
 from sandbox.demo.xero import NZ, UK
 
 AUCKLAND = ZoneInfo("Pacific/Auckland")
@@ -66,7 +67,7 @@ class Story:
         self.calls: list[Json] = []
         self._references: dict[str, dict[str, str]] = {}
         self._customers: dict[str, str] = {}
-        self._began = time.monotonic()
+        self._calls_before = 0
 
     def connect(self) -> None:
         """Connect both organisations by consent, and set what an administrator sets."""
@@ -79,9 +80,11 @@ class Story:
             self._settings(organisation)
             kinds = len(self._references[organisation])
             default = ", the default connector" if row.get("mag_defaultconnector") else ""
-            self.say(f"  {organisation}: connected{default}; {kinds} accounts, tax rates and tracking options are in Dynamics 365")
+            self.say(
+                f"  {organisation}: connected{default}; {kinds} accounts, tax rates and tracking options are in Dynamics 365"
+            )
         if not self._connector(NZ).get("mag_defaultconnector"):
-            raise CannotStart("The first connector was not made the Default Connector.")
+            raise Unfinished("The first connector was not made the Default Connector.")
 
     def write(self) -> None:
         """Write the customers and invoices, as an administrator of Dynamics 365 does; nothing is flagged yet."""
@@ -94,6 +97,7 @@ class Story:
 
     def flag(self) -> None:
         """Set Add to Xero on every invoice."""
+        self._calls_before = len(self._log())
         for one in self.followed:
             self.dynamics.change(f"invoices({one.id})", mag_addtoxero=True)
             one.flagged = time.monotonic()
@@ -111,7 +115,7 @@ class Story:
             if all(one.is_done for one in self.followed):
                 break
             time.sleep(0.4)
-        self.calls = [call for call in self._log() if call["path"].startswith("/api.xro/")]
+        self.calls = [call for call in self._log()[self._calls_before :] if call["path"].startswith("/api.xro/")]
 
     def _notice(self, one: Followed, row: Json) -> None:
         one.row = row
@@ -140,7 +144,7 @@ class Story:
     def _connector(self, organisation: str) -> Json:
         rows = list(self.dynamics.rows("mag_xeroconnectors", filter=f"mag_xeroorganizationname eq '{organisation}'"))
         if len(rows) != 1:
-            raise CannotStart(f"{len(rows)} Xero Connector rows stand in Dynamics 365 for {organisation}; there must be one.")
+            raise Unfinished(f"{len(rows)} Xero Connector rows stand in Dynamics 365 for {organisation}; there must be one.")
         return rows[0]
 
     def _reference_data(self, connector: str) -> dict[str, str]:

@@ -30,7 +30,9 @@ class Verdict:
         self._problems: dict[str, list[str]] = {}
         for one in story.followed:
             self._problems[one.id] = list(self._judged(one))
-        self.missing = [f"{one.number} ({one.plan.what}): {problem}" for one in story.followed for problem in self._problems[one.id]]
+        self.missing = [
+            f"{one.number} ({one.plan.what}): {problem}" for one in story.followed for problem in self._problems[one.id]
+        ]
         self.missing += self._judged_together()
 
     def table(self) -> str:
@@ -55,7 +57,10 @@ class Verdict:
         widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
         right = {6, 7}
         lines = [
-            "  ".join(cell.rjust(width) if n in right else cell.ljust(width) for n, (cell, width) in enumerate(zip(row, widths, strict=True)))
+            "  ".join(
+                cell.rjust(width) if n in right else cell.ljust(width)
+                for n, (cell, width) in enumerate(zip(row, widths, strict=True))
+            )
             for row in rows
         ]
         return "\n".join((lines[0].rstrip(), "  ".join("─" * width for width in widths), *(line.rstrip() for line in lines[1:])))
@@ -168,7 +173,12 @@ class Verdict:
 
     def _judged_together(self) -> Iterator[str]:
         """Yield what is wrong with the books as a whole."""
-        ours = [document for documents in self._documents.values() for document in documents if "/main.aspx?" in document.get("Url", "")]
+        ours = [
+            document
+            for documents in self._documents.values()
+            for document in documents
+            if "/main.aspx?" in document.get("Url", "")
+        ]
         if len(ours) != len(self._found):
             yield f"{len(ours)} documents in Xero bear our mark, for {len(self._found)} invoices"
         for one in self._story.followed:
@@ -181,7 +191,9 @@ class Verdict:
             ]
             if len(namesakes) != 1:
                 yield f"{len(namesakes)} contacts in {one.plan.organisation} are named {one.plan.expected.contact}; there must be one"
-        people = next(contact for contact in self._contacts[NZ] if contact["Name"] == "Ridgeway University").get("ContactPersons", [])
+        people = next(contact for contact in self._contacts[NZ] if contact["Name"] == "Ridgeway University").get(
+            "ContactPersons", []
+        )
         if sorted(person["FirstName"] for person in people) != ["Olive", "Rangi", "Stefan"]:
             yield "the additional billing contacts of Ridgeway University are not on its contact in Xero"
         if limited := sum(1 for call in self._story.calls if call["status"] == 429):

@@ -65,9 +65,7 @@ class Books:
 
     def state(self) -> Json:
         """Return everything the stand-in holds of the organisation, by kind: costs no call of anybody's limit."""
-        response = self._session.get(
-            f"{self._url}/sandbox/state", params={"organisation": self.organisation}, timeout=TIMEOUT
-        )
+        response = self._session.get(f"{self._url}/sandbox/state", params={"organisation": self.organisation}, timeout=TIMEOUT)
         found: Json = simplejson.loads(response.content, use_decimal=True)
         return found
 

@@ -1,5 +1,7 @@
 """Every row of every table names fields that exist on both sides, and writes no target twice."""
 
+import importlib
+import importlib.util
 import re
 from collections.abc import Sequence
 from decimal import Decimal
@@ -95,11 +97,25 @@ def test_a_golden_payload_is_one_the_sdk_of_xero_can_hold(case: str):
 # ── Dynamics' side ──────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
+def own_columns() -> dict[str, dict[str, str]]:
+    """Return the users' own columns, as mappings/local.py tells them: {"invoice": {"new_column": "text"}}."""
+    if importlib.util.find_spec("mappings.local") is None:
+        return {}
+    return getattr(importlib.import_module("mappings.local"), "COLUMNS", {})
+
+
+OWN = own_columns()
+
+
+def columns_of(table: str) -> dict[str, ColumnModel]:
+    return {**MODEL[table].columns, **{name: ColumnModel(name, kind) for name, kind in OWN.get(table, {}).items()}}
+
+
 def exist(columns: Columns, table: str) -> None:
     """Assert that everything *columns* name is in the schema."""
     known = MODEL[table]
     assert columns.table in ("", table)
-    assert columns.select <= {column.property for column in known.columns.values()}
+    assert columns.select <= {column.property for column in columns_of(table).values()}
     navigation = {nav: target for column in known.columns.values() for target, nav in column.navigation.items()}
     for name, inner in columns.lookups.items():
         exist(inner, navigation[name])
@@ -134,7 +150,7 @@ def test_a_target_is_a_column_of_dynamics(name: str, row: Row):
 
 
 def target_column(mapping: Mapping, row: Row) -> ColumnModel:
-    return MODEL[mapping.target].columns[row.target.removesuffix("@odata.bind")]
+    return columns_of(mapping.target)[row.target.removesuffix("@odata.bind")]
 
 
 def source_column(table: str, source: str) -> ColumnModel:
@@ -143,7 +159,7 @@ def source_column(table: str, source: str) -> ColumnModel:
     for lookup in lookups:
         navigation = {nav: target for column in MODEL[table].columns.values() for target, nav in column.navigation.items()}
         table = navigation[lookup]
-    return MODEL[table].columns[last]
+    return columns_of(table)[last]
 
 
 READ = [
