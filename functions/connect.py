@@ -335,7 +335,7 @@ def _show_result(request: PageRequest, visitor: Visitor, connecting: Connecting,
         organisation=result["organisation"],
         environment=visit.environment,
         steps=result["steps"],
-        is_ready=result["steps"][-1]["state"] == "done",
+        is_ready=result["steps"][-1]["state"] != "not tried",
         settings_row=f"https://{visit.environment}/main.aspx?pagetype=entityrecord&etn=mag_xeroconnector&id={result['row']}",
     )
 
@@ -422,14 +422,17 @@ def connect_organisation(visit: Visit, organisation: Connection, connecting: Con
             *steps,
             *(Step(title) for title in (XERO, SETTINGS, READY) if title not in {step.title for step in steps}),
         ], row_id
-    for loaded in reference_data.load_now(connector, services, now):
+    for loaded in reference_data.load_now(connector, services, now, lane=Lane.USER):
         title = f"Loading {loaded.title}"
         if loaded.error is not None:
             checklist.failed(title, loaded.error)
         else:
             refused = " ".join(problem.message for problem in loaded.problems)
             checklist.steps.append(Step(title, "warning" if refused else "done", refused or str(loaded)))
-    checklist.done(READY)
+    if any(step.state == "failed" for step in checklist.steps):
+        checklist.steps.append(Step(READY, "warning", "Syncing has begun; what failed above is loaded again by itself."))
+    else:
+        checklist.done(READY)
     return checklist.steps, row_id
 
 

@@ -83,37 +83,39 @@ class Step:
         return f"{self.created} new, {self.updated} changed, {self.archived} archived, {self.unchanged} as they were"
 
 
-def load_reference_data(connector: Connector, services: Services, now: datetime) -> list[Step]:
+def load_reference_data(
+    connector: Connector, services: Services, now: datetime, *, lane: Lane = Lane.REFERENCE_DATA
+) -> list[Step]:
     """Bring all reference data of *connector* up to date and return one Step per kind, in their order.
 
-    A kind that fails says so in its Step and does not hold back the others, unless Xero lets us in no more: then it is the last.
+    A kind that fails says so in its Step and does not hold back the others, unless Xero lets us in no more.
     """
-    steps: list[Step] = []
+    steps: dict[str, Step] = {}
     categories: list[Json] = []
     category_rows: dict[str, str] = {}
+    stopped: ConnectorError | None = None
     for kind in reference_data.ORDER:
-        step = Step(TITLES[kind.resource])
-        steps.append(step)
+        step = steps[kind.resource] = Step(TITLES[kind.resource])
         try:
-            if kind.resource in READS:
-                found, parents = _read_xero(connector, services, kind), None
-            elif steps[-2].error is None:
+            if kind.resource == "Options":
+                stopped = stopped or steps["TrackingCategories"].error
+            if stopped is not None:
+                raise stopped
+            if kind.resource == "Options":
                 found = [
                     option | {"category": category} for category in categories for option in reference_data.options(category)
                 ]
-                parents = category_rows
-            else:
-                raise steps[-2].error
-            ids = _write(kind, found, parents, connector, services, step)
-            facts.keep(services, connector, kind.resource, found, ids)
+                _write(kind, found, category_rows, connector, services, step)
+                continue
+            found = _read_xero(connector, services, kind, lane)
+            ids = _write(kind, found, None, connector, services, step)
+            if kind.resource == "TrackingCategories":
+                categories, category_rows = found, ids
         except ConnectorError as error:
             step.error = error
             if isinstance(error, Throttled | NeedsReconnect | NeedsScope | Disconnected):
-                break
-            continue
-        if kind.resource == "TrackingCategories":
-            categories, category_rows = found, ids
-    return steps
+                stopped = error
+    return list(steps.values())
 
 
 def refresh_if_due(connector: Connector, services: Services, now: datetime) -> bool:
@@ -133,10 +135,10 @@ def refresh_if_due(connector: Connector, services: Services, now: datetime) -> b
     return True
 
 
-def load_now(connector: Connector, services: Services, now: datetime) -> list[Step]:
+def load_now(connector: Connector, services: Services, now: datetime, *, lane: Lane = Lane.REFERENCE_DATA) -> list[Step]:
     """Load the reference data whatever its age, and note it on the flow's run: when it was done, or how long it rests."""
     before = Run.of(services.store.read(TABLE, connector.key, ROW))
-    steps = load_reference_data(connector, services, now)
+    steps = load_reference_data(connector, services, now, lane=lane)
     error = next((step.error for step in steps if step.error is not None), None)
     wait = error.retry_after if isinstance(error, Throttled | NotReady) and error.retry_after else AFTER_A_FAILURE
     # Only what was asked for before this load began is answered by it.
@@ -206,9 +208,9 @@ def _has_lease(services: Services, connector: Connector, stored: StoredRow | Non
     return True
 
 
-def _read_xero(connector: Connector, services: Services, kind: Kind) -> list[Json]:
+def _read_xero(connector: Connector, services: Services, kind: Kind, lane: Lane) -> list[Json]:
     operation, options = READS[kind.resource]
-    answer = services.xero.call(connector, operation, lane=Lane.REFERENCE_DATA, **options)
+    answer = services.xero.call(connector, operation, lane=lane, **options)
     found = answer.get(kind.resource)
     if not isinstance(found, list):
         raise Retryable(f"Xero answered without its {kind.resource}.")  # reading it as none would archive them all

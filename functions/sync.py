@@ -67,6 +67,13 @@ def sync(text: str, services: Services, *, owner: str, now: datetime) -> Outcome
     *owner* names this invocation. Every anticipated failure becomes an Outcome; what is raised is a fault of the store or the
     queues themselves, or a bug, and the host delivers the message again.
     """
+    outcome = _sync(text, services, owner, now)
+    done = outcome.message
+    log.info("%s %s of %s, attempt %d: %s", done.flow, done.record, done.connector, done.attempt, outcome.status.value)
+    return outcome
+
+
+def _sync(text: str, services: Services, owner: str, now: datetime) -> Outcome:
     try:
         message, flow, connector = address(text, services)
     except BadMessage as error:
@@ -149,6 +156,7 @@ def _fail(work: Work, error: ConnectorError) -> Outcome:
         return outcome
     if state := STATES.get(type(error)):
         connectors.mark(services, work.connector, state)
+        outcome = replace(outcome, again=None)  # the sweep brings it back once an administrator has connected again
     if outcome.status is Status.REFUSED and unknown_code(outcome.problems):
         reference_data.ask_for_refresh(services, work.connector)
     if _is_worth_telling(work, error, outcome):
@@ -162,6 +170,9 @@ def _fail(work: Work, error: ConnectorError) -> Outcome:
             if outcome.again is None:  # a refusal that could not be told stays due
                 outcome = decide(Retryable(str(unheard)), message, services.durations, work.now)
     ledger.write(services, outcome)
+    if outcome.status is Status.MISCONFIGURED and outcome.again is None:
+        claims.release(services, work.claim)
+        return outcome
     if outcome.again is None:
         due = datetime.fromisoformat(error.until) if isinstance(error, NotDue) and error.until else NEVER
         claims.park(services, work.claim, work.fingerprint, outcome.status.value, due)
@@ -191,6 +202,7 @@ def _paused(message: SyncMessage, connector: Connector, services: Services, now:
     details = f"The connector is {connector.state.replace('_', ' ')}; the record stays due until an administrator connects again."
     outcome = Outcome(message, Status.MISCONFIGURED, "Wait", details, now, (Problem(details, who="administrator"),))
     ledger.write(services, outcome)
+    claims.mark_queued(services, claims.read(services, connector.key, message.flow, message.record), NEVER)
     return outcome
 
 

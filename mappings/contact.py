@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from mappings.convert import contact_name, country, currency, email, guid, one_line
-from mappings.table import At, Check, Constant, Field, Json, Lines, Link, Mapping, Row, Step, local, when
+from mappings.table import At, Constant, Field, Json, Lines, Link, Mapping, Row, Step, local, when
 
 PERSONS = 5  # Xero's limit of additional people
 
@@ -37,11 +37,6 @@ def five(people: list[Json], at: At) -> list[Json]:
             f"Keep {PERSONS} of them.",
         )
     return people[:PERSONS]
-
-
-def has_a_name(at: At) -> None:
-    if "Name" not in at.payload and "Name" not in at.refused:
-        at.refuse("The customer has no name.", "Give it a name.", where="Name")
 
 
 # fmt: off
@@ -85,7 +80,7 @@ TO_UPDATE: tuple[Row, ...] = (
 )
 
 ACCOUNT = local("ACCOUNT", Mapping("Contact of an Account", "account", "Contact", (
-    Field("Name",                               "name",                                   "Name",                                     contact_name,     "Must be unique. Used for matching."),
+    Field("Name",                               "name",                                   "Name",                                     contact_name,     "Must be unique. Used for matching.", required="Give the customer a name."),
     Field("Account Number",                     "accountnumber",                          "AccountNumber",                            one_line(50),     "Must be unique. Used for matching if provided."),
     Field("Primary Billing Contact: First Name", "mag_primarybillingcontactid.firstname", "FirstName",                                one_line(255)),
     Field("Primary Billing Contact: Last Name", "mag_primarybillingcontactid.lastname",   "LastName",                                 one_line(255)),
@@ -102,10 +97,10 @@ ACCOUNT = local("ACCOUNT", Mapping("Contact of an Account", "account", "Contact"
     *ADDRESSES,
     *TO_UPDATE,
     Field("Account",                            "accountid",                              "ContactNumber",                            guid,             "Our mark, when Xero's contact has no number yet.", when=~HAS_NUMBER),
-), checks=(Check("There is a name.", has_a_name),)))
+)))
 
 CONTACT = local("CONTACT", Mapping("Contact of a Contact", "contact", "Contact", (
-    Field("Full Name",                          "fullname",                               "Name",                                     contact_name,     "Must be unique. Used for matching."),
+    Field("Full Name",                          "fullname",                               "Name",                                     contact_name,     "Must be unique. Used for matching.", required="Give the customer a name."),
     Field("First Name",                         "firstname",                              "FirstName",                                one_line(255)),
     Field("Last Name",                          "lastname",                               "LastName",                                 one_line(255)),
     Field("Email Address",                      "emailaddress1",                          "EmailAddress",                             email),
@@ -116,7 +111,7 @@ CONTACT = local("CONTACT", Mapping("Contact of a Contact", "contact", "Contact",
     *ADDRESSES,
     *TO_UPDATE,
     Field("Contact",                            "contactid",                              "ContactNumber",                            guid,             "Our mark, when Xero's contact has no number yet.", when=~HAS_NUMBER),
-), checks=(Check("There is a name.", has_a_name),)))
+)))
 # fmt: on
 
 

@@ -23,6 +23,7 @@ class Received:
     path: str
     headers: dict[str, str]
     body: bytes
+    client: int
 
 
 @dataclass
@@ -62,7 +63,7 @@ def tls_server(folder: Path) -> Iterator[TlsServer]:
         def answer(self) -> None:
             server = told[0]
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            request = Received(self.command, self.path, dict(self.headers.items()), body)
+            request = Received(self.command, self.path, dict(self.headers.items()), body, self.client_address[1])
             server.received.append(request)
             reply = server.reply(request)
             if reply == SILENCE:

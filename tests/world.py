@@ -42,7 +42,7 @@ from shared.xero.limits import Limits
 from shared.xero.oauth import OAuth
 from shared.xero.tokens import Tokens
 from tests.fakes import FakeClock, FakeQueues, FakeStore
-from tests.sandbox.xero.callers import LOCAL_CALLBACK, Caller, sign_in
+from tests.sandbox.xero.callers import Caller, sign_in
 from tests.sandbox.xero.callers import invoice as invoice_of
 
 FLOW = "invoices-to-xero"
@@ -199,13 +199,15 @@ class World:
     # ── Dynamics 365, as people use it ──
 
     def get(self, path: str, *, who: str = ADMINISTRATOR) -> Json:
-        return self._person("GET", path, who=who)
+        found: Json = self._person("GET", path, who=who)
+        return found
 
     def patch(self, path: str, body: Json) -> None:
         self._person("PATCH", path, body)
 
     def post(self, path: str, body: Json) -> str:
-        return self._person("POST", path, body, want_id=True)
+        row_id: str = self._person("POST", path, body, want_id=True)
+        return row_id
 
     def _person(
         self, method: str, path: str, body: Json | None = None, *, who: str = ADMINISTRATOR, want_id: bool = False
@@ -382,4 +384,4 @@ def world(folder: Path) -> Iterator[World]:
         yield World(stack, Certificates.at(folder / "authorities.pem"))
 
 
-__all__ = ["FLOW", "ID", "LOCAL_CALLBACK", "NZ", "UK", "World", "bound", "datetime", "world"]
+__all__ = ["FLOW", "ID", "NZ", "UK", "World", "bound", "datetime", "world"]

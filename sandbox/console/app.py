@@ -15,7 +15,7 @@ from werkzeug.datastructures import ImmutableMultiDict
 from werkzeug.wrappers import Response as AnyResponse
 
 from mappings.choices import ExportStatus
-from sandbox.console.board import Document, Invoice, Reader, money, tone
+from sandbox.console.board import CURRENCY, Document, Invoice, Reader, money, plain, tone
 from sandbox.demo import dynamics as dynamics_365
 from sandbox.demo import xero
 from sandbox.demo.dynamics import Dynamics, Json, label
@@ -23,6 +23,7 @@ from sandbox.demo.story import AUCKLAND, midnight
 from sandbox.demo.xero import Books
 
 LINES = 3
+TRACKING = "mag_invoicedetail_trackingoption"
 SHOWN = (
     ("Customer", "_customerid_value"), ("Name", "name"), ("Invoice Type", "mag_invoicetype"), ("Currency", "_transactioncurrencyid_value"),
     ("Date Delivered", "datedelivered"), ("Due Date", "duedate"), ("Total Amount", "totalamount"), ("Description", "description"),
@@ -42,7 +43,7 @@ def create_app(dynamics: Dynamics, books: Mapping[str, Books], look: Callable[[]
     """Build the console; *look* asks the app to look for due invoices, as Dataverse's webhook will."""
     app = Flask(__name__)
     app.secret_key = secrets.token_bytes(32)
-    app.jinja_env.filters.update(money=money, tone=tone)
+    app.jinja_env.filters.update(money=money, plain=plain, tone=tone)
     app.jinja_env.globals.update(app_url=app_url)
     reader = Reader(dynamics, books)
 
@@ -97,13 +98,10 @@ def create_app(dynamics: Dynamics, books: Mapping[str, Books], look: Callable[[]
     @app.get("/invoices/<uuid:id>")
     def record(id: object) -> str | tuple[str, int]:
         try:
-            row = dynamics.read(
-                f"invoices({id})",
-                expand="invoice_details($expand=mag_xeroaccountcodeid,mag_taxrateid,mag_invoicedetail_trackingoption)",
-            )
+            row = dynamics.read(f"invoices({id})", expand=CURRENCY)
         except dynamics_365.Refused as refused:
             return render_template("message.html", title="There is no such invoice", message=str(refused)), 404
-        lines = sorted(row["invoice_details"], key=lambda line: (line.get("lineitemnumber") or 0, line["createdon"]))
+        lines = _lines(dynamics, str(id))
         columns = [(words, label(row, name) or row.get(name)) for words, name in SHOWN]
         return render_template(
             "record.html",
@@ -237,6 +235,16 @@ def _codes(dynamics: Dynamics) -> dict[str, list[tuple[str, str]]]:
         "accounts": [(row["mag_xeroaccountcodeid"], words(row, f"{row['mag_code']} {row['mag_name']}")) for row in accounts],
         "rates": [(row["mag_taxrateid"], words(row, row["mag_name"])) for row in rates],
     }
+
+
+def _lines(dynamics: Dynamics, invoice_id: str) -> list[Json]:
+    """Return the lines of an invoice in their order, each with its tracking options (Dataverse expands those of one row only)."""
+    lines = list(dynamics.rows("invoicedetails", filter=f"_invoiceid_value eq {invoice_id}", orderby="lineitemnumber,createdon"))
+    for line in lines:
+        read = dynamics.read(f"invoicedetails({line['invoicedetailid']})", select="invoicedetailid", expand=TRACKING)
+        line["tracking"] = [option["mag_name"] for option in read[TRACKING]]
+        line["codes"] = [label(line, f"_{name}_value") for name in ("mag_xeroaccountcodeid", "mag_taxrateid")]
+    return lines
 
 
 def _customer(chosen: str) -> Json:

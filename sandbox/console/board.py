@@ -13,6 +13,7 @@ from sandbox.demo.dynamics import Dynamics, Json, amount, label
 from sandbox.demo.xero import Books
 
 FRESH = 0.8
+CURRENCY = "transactioncurrencyid($select=isocurrencycode)"
 INVOICE = (
     "invoiceid,invoicenumber,name,totalamount,statecode,mag_addtoxero,mag_exportstatus,mag_xeroid,mag_xeroinvoicenumber,"
     "mag_xeroinvoicestatus,mag_invoicetype,_customerid_value,_mag_xeroconnectorid_value,_transactioncurrencyid_value"
@@ -73,7 +74,7 @@ class Invoice:
             name=str(row.get("name") or ""),
             customer=label(row, "_customerid_value"),
             total=amount(row, "totalamount"),
-            currency=label(row, "_transactioncurrencyid_value"),
+            currency=(row.get("transactioncurrencyid") or {}).get("isocurrencycode", ""),
             is_active=row["statecode"] == 0,
             is_bill=label(row, "mag_invoicetype") == "Purchase Invoice",
             is_flagged=bool(row.get("mag_addtoxero")),
@@ -173,7 +174,9 @@ class Reader:
         newest: dict[str, Event] = {}
         for row in self._history("_mag_invoiceid_value ne null", 500):
             newest.setdefault(row["_mag_invoiceid_value"], Event.of(row))
-        rows = self.dynamics.read("invoices", select=INVOICE, orderby="createdon desc,invoicenumber desc", top="100")["value"]
+        rows = self.dynamics.read(
+            "invoices", select=INVOICE, expand=CURRENCY, orderby="createdon desc,invoicenumber desc", top="100"
+        )["value"]
         return [Invoice.of(row, newest.get(row["invoiceid"])) for row in rows]
 
     def _history(self, where: str, most: int) -> list[Json]:
@@ -193,6 +196,11 @@ def _documents(books: Books) -> list[Document]:
 def money(value: Any) -> str:
     """Write an amount with two places and thousands apart."""
     return f"{Decimal(str(value or 0)):,.2f}"
+
+
+def plain(value: Any) -> str:
+    """Write a number without needless zeros."""
+    return f"{Decimal(str(value)).normalize():f}"
 
 
 def tone(word: str) -> str:

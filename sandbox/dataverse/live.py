@@ -14,7 +14,7 @@ from sandbox.entra import Certificates
 
 
 class _Connection(WSGIRequestHandler):
-    """Keep connections alive, send at once, and log nothing: the sandbox has a call log of its own."""
+    """Speak HTTP/1.1 (werkzeug closes after each answer), send at once, and log nothing: there is a call log."""
 
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True

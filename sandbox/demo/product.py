@@ -150,12 +150,20 @@ class Product:
         self.storage = azurite.start(self.processes)
 
     def _start_xero(self) -> None:
-        argv = [sys.executable, "-m", "sandbox.xero", "--port", str(self.ports.xero), "--database", self.run_dir / "xero.db"]
+        argv: list[str | Path] = [
+            sys.executable,
+            "-m",
+            "sandbox.xero",
+            "--port",
+            str(self.ports.xero),
+            "--database",
+            self.run_dir / "xero.db",
+        ]
         argv += ["--redirect-uri", f"{self.app_url}/connect/xero/callback"]
         self.processes.start("xero", argv, ready=f"{self.xero_url}/healthz", cwd=ROOT)
 
     def _start_dataverse(self) -> None:
-        argv = [sys.executable, "-m", "sandbox.dataverse", "--port", str(self.ports.dataverse)]
+        argv: list[str | Path] = [sys.executable, "-m", "sandbox.dataverse", "--port", str(self.ports.dataverse)]
         argv += ["--database", self.run_dir / "dataverse.db", "--ca-file", self.ca_file, "--redirect-uri", self.redirect_uri]
         self.processes.start("dataverse", argv, ready=self.ports.dataverse, cwd=ROOT)
 
@@ -168,7 +176,15 @@ class Product:
         self.processes.start("host", argv, self.environment(), ready=self._host_is_up, timeout=120, cwd=ROOT)
 
     def _start_console(self) -> None:
-        argv = [sys.executable, "-m", "sandbox.console", "--port", str(self.ports.console), "--ca-file", self.ca_file]
+        argv: list[str | Path] = [
+            sys.executable,
+            "-m",
+            "sandbox.console",
+            "--port",
+            str(self.ports.console),
+            "--ca-file",
+            self.ca_file,
+        ]
         argv += ["--xero", self.xero_url, "--dataverse", self.dataverse_url, "--app", self.app_url]
         self.processes.start("console", argv, ready=f"{self.console_url}/healthz", cwd=ROOT)
 

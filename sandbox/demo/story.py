@@ -14,9 +14,9 @@ import requests
 from mappings.choices import NumberSource, XeroInvoiceStatus
 from sandbox.dataverse.demo_company import ID
 from sandbox.demo import connecting
+from sandbox.demo.connecting import Unfinished
 from sandbox.demo.dynamics import Json, label
 from sandbox.demo.invoices import INVOICES, NEW_CUSTOMERS, Line, Planned
-from sandbox.demo.connecting import Unfinished
 from sandbox.demo.product import FLOW, Product
 from sandbox.demo.xero import NZ, UK
 

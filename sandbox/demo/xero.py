@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import requests
@@ -72,13 +72,13 @@ class Books:
     def _paged(self, resource: str, **options: str) -> Iterator[Json]:
         page = 1
         while True:
-            found = self._ask("GET", resource, page=str(page), pageSize="100", **options)[resource]
+            found = self._ask("GET", resource, query={"page": str(page), "pageSize": "100", **options})[resource]
             yield from found
             if len(found) < 100:
                 return
             page += 1
 
-    def _ask(self, method: str, path: str, body: Json | None = None, **query: str) -> Json:
+    def _ask(self, method: str, path: str, body: Json | None = None, query: Mapping[str, str] | None = None) -> Json:
         url = f"{self._url}/api.xro/2.0/{path}"
         text = None if body is None else simplejson.dumps(body, use_decimal=True)
         with self._lock:

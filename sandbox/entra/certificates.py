@@ -7,7 +7,6 @@ import ssl
 from dataclasses import dataclass
 from pathlib import Path
 
-import certifi
 import trustme
 
 HOSTS = ("localhost", "127.0.0.1", "::1")
@@ -15,22 +14,21 @@ HOSTS = ("localhost", "127.0.0.1", "::1")
 
 @dataclass(frozen=True)
 class Certificates:
-    """The authority; `bundle` is the file for REQUESTS_CA_BUNDLE (the usual authorities, and ours)."""
+    """The authority; `bundle` is the file for REQUESTS_CA_BUNDLE. It holds ours alone: a client loads it for every connection."""
 
     authority: trustme.CA
     bundle: Path
 
     @classmethod
     def at(cls, bundle: Path) -> Certificates:
-        """Return the authority kept beside *bundle*, made and written there the first time."""
-        key, own = bundle.with_suffix(".key"), bundle.with_suffix(".own.pem")
-        if bundle.exists() and key.exists() and own.exists():
-            return cls(trustme.CA.from_pem(own.read_bytes(), key.read_bytes()), bundle)
+        """Return the authority kept in *bundle* (its private key beside it), made there the first time."""
+        key = bundle.with_suffix(".key")
+        if bundle.exists() and key.exists():
+            return cls(trustme.CA.from_pem(bundle.read_bytes(), key.read_bytes()), bundle)
         authority = trustme.CA(organization_name="Sandbox")
         bundle.parent.mkdir(parents=True, exist_ok=True)
         _write_private(key, authority.private_key_pem.bytes())
-        own.write_bytes(authority.cert_pem.bytes())
-        bundle.write_bytes(Path(certifi.where()).read_bytes() + b"\n" + authority.cert_pem.bytes())
+        bundle.write_bytes(authority.cert_pem.bytes())
         return cls(authority, bundle)
 
     def server_context(self) -> ssl.SSLContext:

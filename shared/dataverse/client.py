@@ -6,47 +6,36 @@ import email
 import hashlib
 import itertools
 import re
-import ssl
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from email.message import Message
-from http.cookiejar import DefaultCookiePolicy
-from threading import Lock
+from functools import cached_property
 
-import requests
-from requests.adapters import HTTPAdapter
-from requests.auth import AuthBase
-from requests.structures import CaseInsensitiveDict
-from urllib3.exceptions import NewConnectionError
-from urllib3.exceptions import SSLError as TlsError
+from urllib3 import BaseHTTPResponse, HTTPHeaderDict, PoolManager
+from urllib3.exceptions import HTTPError
 
 from shared import exact_json
 from shared.dataverse.answers import failure, is_write
 from shared.dataverse.auth import Tokens
 from shared.durations import Durations
 from shared.errors import ConfigurationError, Retryable, Uncertain
+from shared.one_send import one_send_pool, was_never_sent
 from shared.services import Answer, Operation
 
 ROOT = "/api/data/v9.2/"
 MOST_OPERATIONS = 1000
-CONNECTIONS = 16  # far below Dataverse's 52 requests at once, and no fewer than a host's workers
-HEADERS = {"Accept": "application/json", "OData-MaxVersion": "4.0", "OData-Version": "4.0"}
+HEADERS = {"Accept": "application/json", "Accept-Encoding": "gzip, deflate", "OData-MaxVersion": "4.0", "OData-Version": "4.0"}
 FRESH = {"If-None-Match": "null"}  # otherwise the expanded rows of a read may come from a cache
 _NEXT_LINK = re.compile(r"https?://[^/]+/api/data/v[0-9.]+/(.*)", re.DOTALL)
 _NOT_IN_URL = re.compile(r"[\x00-\x20\x7f-\U0010ffff\\]")
 
 
 class DataverseClient:
-    """Speak to any environment the tokens open; keeps one connection pool and no cookies per environment.
-
-    Cookies would tie every call to one web server, whose limits are its own (dataverse 3).
-    """
+    """Speak to any environment the tokens open. No cookies: they would tie every call to one web server and its limits (dataverse 3)."""
 
     def __init__(self, tokens: Tokens, durations: Durations | None = None) -> None:
         self._tokens = tokens
         self._durations = durations or Durations()
-        self._sessions: dict[str, requests.Session] = {}
-        self._lock = Lock()
 
     def send(self, environment: str, operations: Sequence[Operation]) -> list[Answer]:
         """Send one operation as itself, several as one $batch; return their answers in their order.
@@ -73,7 +62,7 @@ class DataverseClient:
             body = exact_json.dumps(operation.body).encode()
             headers["Content-Type"] = "application/json; charset=utf-8"
         response = self._http(environment, operation.method, operation.path, headers, body, token, write=write)
-        answer = _answer(response.status_code, response.headers, response.content)
+        answer = _answer(response.status, response.headers, response.data)
         _refuse_for_all(answer, write)
         return answer
 
@@ -85,56 +74,33 @@ class DataverseClient:
         response = self._http(environment, "POST", "$batch", headers, body, token, write=write)
         content_type = response.headers.get("Content-Type", "")
         if not content_type.startswith("multipart/mixed"):
-            whole = _answer(response.status_code, response.headers, response.content)
+            whole = _answer(response.status, response.headers, response.data)
             _refuse_for_all(whole, write)
             if whole.status < 400:
                 raise _no_answer("Dataverse answered the batch with something else.", write)
             return [whole for _ in operations]
-        answers = list(_answers(groups, response.content, content_type))
+        answers = list(_answers(groups, response.data, content_type))
         if len(answers) != len(operations):
             raise _no_answer(f"Dataverse answered {len(answers)} of {len(operations)} operations.", write)
         return answers
 
     def _http(
         self, environment: str, method: str, path: str, headers: dict[str, str], body: bytes, token: str, *, write: bool
-    ) -> requests.Response:
+    ) -> BaseHTTPResponse:
         url = f"https://{environment}{ROOT}{relative(path)}"
         identity = "\n".join((method, url, hashlib.sha256(body).hexdigest()))
         headers["x-ms-client-request-id"] = str(uuid.uuid5(uuid.NAMESPACE_URL, identity))
+        headers["Authorization"] = f"Bearer {token}"
         try:
-            return self._session(environment).request(
-                method,
-                url,
-                headers=headers,
-                data=body or None,
-                auth=_Bearer(token),
-                timeout=(self._durations.connect, self._durations.read),
-                allow_redirects=False,
-            )
-        except requests.RequestException as error:
-            if _was_never_sent(error):
+            return self._pool.request(method, url, headers=headers, body=body or None, redirect=False)
+        except (HTTPError, OSError) as error:
+            if was_never_sent(error):
                 raise Retryable(f"{environment} cannot be reached.") from error
             raise _no_answer(f"{environment} gave no answer ({type(error).__name__}).", write) from error
 
-    def _session(self, environment: str) -> requests.Session:
-        with self._lock:
-            session = self._sessions.get(environment)
-            if session is None:
-                session = self._sessions[environment] = requests.Session()
-                session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))
-                session.mount("https://", HTTPAdapter(max_retries=0, pool_maxsize=CONNECTIONS))
-            return session
-
-
-class _Bearer(AuthBase):
-    """Set the token last, so that no .netrc of the machine takes its place."""
-
-    def __init__(self, token: str) -> None:
-        self._token = token
-
-    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        request.headers["Authorization"] = f"Bearer {self._token}"
-        return request
+    @cached_property
+    def _pool(self) -> PoolManager:
+        return one_send_pool(self._durations)
 
 
 def relative(path: str) -> str:
@@ -161,14 +127,6 @@ def _refuse_for_all(answer: Answer, write: bool) -> None:
         error = failure(answer, write=write)
         if isinstance(error, Retryable | ConfigurationError):
             raise error
-
-
-def _was_never_sent(error: requests.RequestException) -> bool:
-    """Tell whether the connection was never made (no address, refused, a wrong certificate): then nothing was written."""
-    reason = getattr(error.args[0], "reason", None) if error.args else None
-    if isinstance(reason, TlsError):
-        return bool(reason.args) and isinstance(reason.args[0], ssl.SSLCertVerificationError)
-    return isinstance(error, requests.ConnectTimeout) or isinstance(reason, NewConnectionError)
 
 
 def _no_answer(message: str, write: bool) -> Retryable:
@@ -265,7 +223,7 @@ def _part(part: Message) -> Answer:
     payload = part.get_payload(decode=True)
     head, _, content = (payload if isinstance(payload, bytes) else b"").partition(b"\r\n\r\n")
     first, *lines = head.decode("latin-1").split("\r\n")
-    headers: CaseInsensitiveDict[str] = CaseInsensitiveDict()
+    headers = HTTPHeaderDict()
     for line in lines:
         name, _, value = line.partition(":")
         headers[name.strip()] = value.strip()

@@ -503,13 +503,15 @@ LATE = 300
 
 
 @cache
-def faults_of(name: str, may_pause: bool, may_be_late: bool) -> tuple[str, ...]:
+def faults_of(name: str, may_pause: bool, may_be_late: bool, only: tuple[str, ...]) -> tuple[str, ...]:
     """Return what can happen at an I/O, "" first. For a read, before and after differ in nothing that anybody can see."""
+    if only:
+        return ("", *(kind for kind in faults_of(name, may_pause, may_be_late, ()) if kind in only))
     pause = ("pause",) if may_pause else ()
     if name in READS:
         return ("", "crash before", "timeout before", *pause)
     kinds: tuple[str, ...] = ("", "crash before", "crash after", "timeout before", "timeout after")
-    if name in TABLE_WRITES:
+    if name in ("write claim", "delete claim"):
         kinds += ("refused after",)  # the storage SDK sent it again after a lost reply, and met our own write
     if name in (*CREATES, "update"):
         kinds += ("500", "500 applied", "429")
@@ -524,6 +526,8 @@ class Scenario:
 
     ``edit`` (by a person) and ``wipe`` (of tables) may happen before any I/O; ``pause`` freezes a worker that long, between its
     decision to do an I/O and the I/O. Frozen exactly before a create leaves (``pause_at_send``) is the one place nothing can guard.
+    ``crashed_before`` begins after a worker made the document and died, and a person then changed a line. ``only`` names the faults,
+    when not all are tried; ``within`` is when all must be over, when that is less than usual.
     """
 
     name: str
@@ -541,6 +545,9 @@ class Scenario:
     pause: int = 0
     pause_at_send: bool = False
     late: bool = True
+    crashed_before: bool = False
+    only: tuple[str, ...] = ()
+    within: int = 0
 
     @property
     def most_calls(self) -> int:
@@ -550,6 +557,8 @@ class Scenario:
     @property
     def patience(self) -> int:
         """The host shows a crashed message again after ten minutes; each fault may cost that once, and a little more."""
+        if self.within:
+            return self.within
         return 800 * max(self.faults, 1) + self.pause + SWEEP_EVERY * bool(self.edit) + 450 * bool(self.sweeps)
 
 
@@ -581,7 +590,7 @@ class Worker:
 class Run:
     """One schedule: the host with two workers, the sweep every five minutes, and what the choices say goes wrong."""
 
-    LONGEST = 30_000
+    LONGEST = 6_000
 
     def __init__(self, scenario: Scenario, without: frozenset[str], choices: list[int]) -> None:
         s = self.scenario = scenario
@@ -590,6 +599,9 @@ class Run:
         self.trace: list[tuple[int, int]] = []
         self.story: list[tuple[int, str, str]] = []
         self.workers: list[Worker] = []
+        if s.crashed_before:
+            self.world.docs.append({"id": "X0", "mark": OURS, "terms": "T1", "lines": "before", "at": -9999})
+            self.world.write("claims", "invoice", FREE | {"sought": "T1"}, 0)
         self.left = s.faults
         self.preemptions = s.preemptions
         self.edit, self.wipe = s.edit, s.wipe
@@ -744,7 +756,9 @@ class Run:
         if not self.left:
             return ""
         may_pause = bool(self.scenario.pause) and (name != "create" or self.scenario.pause_at_send)
-        kinds = faults_of(name, may_pause, self.scenario.late)
+        kinds = faults_of(name, may_pause, self.scenario.late, self.scenario.only)
+        if len(kinds) == 1:
+            return ""
         fault = kinds[self.choose(len(kinds))]
         self.left -= bool(fault)
         return fault

@@ -339,7 +339,7 @@ def test_a_disconnected_organisation_stops_its_connector_and_nothing_is_lost(own
     world.settle(minutes=30)
     assert world.xero_calls() == calls
     world.connect()
-    world.settle(minutes=70)
+    world.settle(minutes=6)
     assert world.row(invoice)["mag_exportstatus"] == YES
 
 

@@ -1,8 +1,11 @@
 """Which connector an invoice belongs to (functions/routes.py)."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from functions.routes import route
 
-ROUTES = [
+ROUTES: list[Mapping[str, Any]] = [
     {"_mag_xeroconnectorid_value": "uk", "_mag_businessunitid_value": "bu-uk", "_mag_transactioncurrencyid_value": "gbp"},
     {"_mag_xeroconnectorid_value": "nz", "_mag_transactioncurrencyid_value": "nzd", "_mag_invoiceownerid_value": None},
     {"_mag_xeroconnectorid_value": "jo", "_mag_invoiceownerid_value": "jo"},

@@ -14,3 +14,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 @pytest.fixture
 def bless(request: pytest.FixtureRequest) -> bool:
     return bool(request.config.getoption("--bless"))
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("--bless"):
+        items.sort(key=lambda item: "test_a_golden_pair_holds" not in item.nodeid)  # the others judge by what is blessed

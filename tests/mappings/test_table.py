@@ -1,10 +1,12 @@
 """The mapping language: what rows, conditions, fallbacks, lines and checks do."""
 
+import sys
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
+import mappings
 from mappings import table
 from mappings.convert import text
 from mappings.table import (
@@ -205,20 +207,12 @@ def test_rows_of_the_users_own_join_a_table_or_take_the_place_of_ours(tmp_path: 
         "from mappings.table import Field\nTHING = (Field('Own', 'new_own', 'C'), Field('Other', 'new_b', 'B'), Field('Else', 'e', 'A', otherwise=True))\n",
         encoding="utf-8",
     )
-    assert local("THING", ours) is ours
-    import mappings
-
-    monkeypatch.setattr(mappings, "__path__", [*mappings.__path__, str(tmp_path)])
+    assert local("ANOTHER", ours) is ours
+    monkeypatch.delitem(sys.modules, "mappings.local", raising=False)
+    monkeypatch.setattr(mappings, "__path__", [str(tmp_path)])
+    monkeypatch.setattr(mappings, "local", None, raising=False)  # so that what the import binds is undone
     try:
-        assert [(row.source, row.target) for row in local("THING", ours).rows] == [
-            ("a", "A"),
-            ("new_own", "C"),
-            ("new_b", "B"),
-            ("e", "A"),
-        ]
-        assert local("ANOTHER", ours) is ours
+        rows = [(row.source, row.target) for row in local("THING", ours).rows]
     finally:
-        import sys
-
         sys.modules.pop("mappings.local", None)
-        vars(mappings).pop("local", None)
+    assert rows == [("a", "A"), ("new_own", "C"), ("new_b", "B"), ("e", "A")]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import email
+import gzip
 import json
 import socket
 from decimal import Decimal
@@ -176,6 +177,16 @@ def test_a_write_is_not_made_to_a_server_with_an_unknown_certificate(server, cli
 
     assert not isinstance(caught.value, Uncertain)
     assert server.received == []
+
+
+def test_a_connection_is_used_again_and_a_compressed_answer_is_read(server, client):
+    server.answers(200, JSON | {"Content-Encoding": "gzip"}, gzip.compress(b'{"name":"INV"}'))
+
+    answers_ = [client.send(server.host, [READ])[0].body for _ in range(2)]
+
+    assert answers_ == [{"name": "INV"}] * 2
+    assert "gzip" in server.received[0].headers["Accept-Encoding"]
+    assert len({request.client for request in server.received}) == 1
 
 
 def test_no_cookie_comes_back_so_that_calls_spread_over_dataverses_servers(server, client):

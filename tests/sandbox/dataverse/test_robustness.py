@@ -13,24 +13,25 @@ from sandbox.dataverse.demo_company import ID
 from .conftest import NOW, Api
 
 PROPERTIES = st.sampled_from(
-    ["name", "createdon", "statecode", "creditlimit", "creditonhold", "_primarycontactid_value", "accountid", "address1_latitude"]
-    + ["primarycontactid/lastname", "primarycontactid", "ownerid/name", "versionnumber", "naam"]
+    [
+        "name",
+        "createdon",
+        "statecode",
+        "creditlimit",
+        "creditonhold",
+        "_primarycontactid_value",
+        "accountid",
+        "address1_latitude",
+        "versionnumber",
+        "primarycontactid/lastname",
+        "primarycontactid",
+        "ownerid/name",
+        "naam",
+    ]
 )
 VALUES = st.sampled_from(
-    [
-        "null",
-        "true",
-        "5",
-        "-1.5",
-        "'x'",
-        "'['",
-        "'[z-a]'",
-        "2026-11-21",
-        "2026-13-45",
-        "2026-11-21T00:00:00Z",
-        "2026-11-21T99:00:00Z",
-    ]
-    + ["9" * 26, ID["boom"], "abc", "name"]
+    "null true 5 -1.5 'x' '[' '[z-a]' 2026-11-21 2026-13-45 2026-11-21T00:00:00Z 2026-11-21T99:00:00Z abc name "
+    f"{'9' * 26} {ID['boom']}".split()
 )
 COMPARISON = st.builds(lambda p, o, v: f"{p} {o} {v}", PROPERTIES, st.sampled_from(["eq", "ne", "gt", "le", "like"]), VALUES)
 TEXT_TEST = st.builds(
@@ -68,8 +69,20 @@ JSON = st.recursive(
     max_leaves=4,
 )
 COLUMNS = st.sampled_from(
-    ["name", "creditlimit", "statecode", "lastusedincampaign", "creditonhold", "numberofemployees", "primarycontactid@odata.bind"]
-    + ["accountid", "contact_customer_accounts", "@odata.type", "paymenttermscode", "primarycontactid"]
+    [
+        "name",
+        "creditlimit",
+        "statecode",
+        "lastusedincampaign",
+        "creditonhold",
+        "numberofemployees",
+        "primarycontactid@odata.bind",
+        "accountid",
+        "contact_customer_accounts",
+        "@odata.type",
+        "paymenttermscode",
+        "primarycontactid",
+    ]
 )
 
 
