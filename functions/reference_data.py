@@ -109,6 +109,7 @@ def load_reference_data(
                 continue
             found = _read_xero(connector, services, kind, lane)
             ids = _write(kind, found, None, connector, services, step)
+            facts.keep(services, connector, kind.resource, found, ids)
             if kind.resource == "TrackingCategories":
                 categories, category_rows = found, ids
         except ConnectorError as error:

@@ -58,7 +58,7 @@ def _table(mapping: Mapping) -> Iterator[str]:
             yield from ("", f"Before `{row.target}` of {row.label} is written:", "")
             yield from (f"{number}. {step.note}" for number, step in enumerate(row.steps, 1))
     refusals = [check.note for check in mapping.checks]
-    refusals += [f"{row.label} is there{_asked(row)}." for row in mapping.rows if row.required]
+    refusals += [f"{_first(row, mapping).label} is there{_asked(row)}." for row in mapping.rows if row.required]
     if refusals:
         yield from ("", "Refused unless:", "")
         yield from (f"- {note}" for note in refusals)
@@ -82,6 +82,11 @@ def _written(row: Row) -> str:
         case Lines():
             return f"each as {row.table.title}"
     return row.written.name
+
+
+def _first(row: Row, mapping: Mapping) -> Row:
+    """Return the first of the alternatives *row* ends."""
+    return next(other for other in mapping.rows if other.target == row.target) if row.otherwise else row
 
 
 def _sentence(text: str) -> str:

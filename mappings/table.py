@@ -165,8 +165,9 @@ class At:
         return (self.links or {}).get(name)
 
     def where(self, label: str = "", source: str = "") -> str:
+        """Name a place for its reader: label, logical name and, on a line, its number."""
         place = f"{label} ({source})" if label and source else label or source
-        return f"{place}, line {self.line}" if self.line and place else place or (f"line {self.line}" if self.line else "")
+        return ", ".join(part for part in (place, f"line {self.line}" if self.line else "") if part)
 
     def refuse(self, message: str, fix: str = "", who: str = "", where: str = "") -> None:
         """Report a flaw; the record will not be written."""
@@ -527,7 +528,7 @@ class Mapping:
 
         *record* is the row as the Web API gave it, with annotations, its lookups and lines expanded under their navigation
         properties, and decimals as Decimal. *settings* is the mag_xeroconnector row, read the same way. *links* are the values
-        only the pipeline knows; None rehearses: what hangs on a link is not asked for.
+        only the pipeline knows; None rehearses: what hangs on a link is not asked for. *now* is for rows of the users' own.
         """
         at = At(record, settings, links, now)
         with localcontext(WIDE):

@@ -19,7 +19,7 @@ from sandbox.console.board import CURRENCY, Document, Invoice, Reader, money, pl
 from sandbox.demo import dynamics as dynamics_365
 from sandbox.demo import xero
 from sandbox.demo.dynamics import Dynamics, Json, label
-from sandbox.demo.story import AUCKLAND, midnight
+from sandbox.demo.story import AUCKLAND, midnight, today
 from sandbox.demo.xero import Books
 
 LINES = 3
@@ -80,7 +80,7 @@ def create_app(dynamics: Dynamics, books: Mapping[str, Books], look: Callable[[]
 
     @app.get("/board")
     def sides() -> Response:
-        html = render_template("sides.html", board=reader.board())
+        html = f'<div id="sides">{render_template("sides.html", board=reader.board())}</div>'
         response = Response(html, content_type="text/html; charset=utf-8")
         response.set_etag(hashlib.sha256(html.encode()).hexdigest()[:32])
         response.headers["Cache-Control"] = "no-cache"
@@ -260,15 +260,15 @@ def _invoice(dynamics: Dynamics, form: ImmutableMultiDict[str, str]) -> Json:
     row = dynamics.read(form["customer"], select="_transactioncurrencyid_value")
     currency = row["_transactioncurrencyid_value"]
     lists = dynamics.read("pricelevels", select="pricelevelid", filter=f"_transactioncurrencyid_value eq {currency}")["value"]
-    today = datetime.now(AUCKLAND).date()
+    now = today()
     lines = [line for line in (_line(form, number) for number in range(LINES)) if line]
     if not lines:
         raise Wrong("Give the invoice at least one line: a product, or a text with a price.")
     body: Json = {
         "name": f"{label(row, '_transactioncurrencyid_value')} invoice written on the console",
         "transactioncurrencyid@odata.bind": f"/transactioncurrencies({currency})",
-        "datedelivered": midnight(today),
-        "duedate": (today + timedelta(days=20)).isoformat(),
+        "datedelivered": midnight(now),
+        "duedate": (now + timedelta(days=20)).isoformat(),
         "mag_addtoxero": form.get("add") == "yes",
         "invoice_details": lines,
         **customer,

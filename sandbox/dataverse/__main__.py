@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from cryptography import x509
+from flask import redirect, request
 
 from sandbox.entra import Certificates
 
@@ -24,6 +25,7 @@ def main() -> None:
     )
     parser.add_argument("--client-certificate", type=Path, help="PEM certificate to register on the connector's application")
     parser.add_argument("--redirect-uri", action="append", default=[], help="another redirect URI of the set-up application")
+    parser.add_argument("--pages", help="address of the console, whose page of a row main.aspx leads to")
     arguments = parser.parse_args()
     app = create_app(arguments.database, public_url=f"https://localhost:{arguments.port}")
     sandbox: Sandbox = app.extensions["sandbox"]
@@ -33,6 +35,9 @@ def main() -> None:
         connector.certificates.append(x509.load_pem_x509_certificate(arguments.client_certificate.read_bytes()))
     for application in (connector, setup):
         application.redirects += tuple(arguments.redirect_uri)
+    if arguments.pages:
+        to = f"{arguments.pages}/main.aspx"
+        app.add_url_rule("/main.aspx", "page", lambda: redirect(f"{to}?{request.query_string.decode()}"))
     with serving(app, Certificates.at(arguments.ca_file), port=arguments.port) as server:
         print(f"Dataverse and Entra ID: {sandbox.environment.url} (authorities: {arguments.ca_file})", flush=True)
         try:

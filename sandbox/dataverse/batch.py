@@ -6,6 +6,7 @@ failure ends the batch and is the status of the whole; CRLF line ends are requir
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from email.message import Message
@@ -80,7 +81,7 @@ def _change_set(environment: Environment, parts: list[Part], answering: Answerin
                 reply = answering(environment, replace(part.request, references=references))
                 if reply.status >= 400:
                     raise _Failed(part, reply)
-                if part.content_id and (address := _address(reply)):
+                if part.content_id and (address := _address(environment, reply)):
                     references[part.content_id] = address
                 written.append(_operation(part, reply))
     except _Failed as failure:
@@ -90,16 +91,13 @@ def _change_set(environment: Environment, parts: list[Part], answering: Answerin
     return f"Content-Type: multipart/mixed; boundary={boundary}\r\n\r\n".encode() + body, 0
 
 
-def _address(reply: Answer) -> str:
-    """Return the address of the row an operation wrote, also when it answered with the row."""
-    if "OData-EntityId" in reply.headers:
-        return reply.headers["OData-EntityId"]
-    if isinstance(reply.body, dict) and (found := reply.body.get("@odata.context")):
-        service, _, fragment = str(found).partition("$metadata#")
-        entity_set = fragment.partition("(")[0].partition("/")[0]
-        row_id = next((value for name, value in reply.body.items() if not name.startswith("@") and name.endswith("id")), "")
-        return f"{service}{entity_set}({row_id})"
-    return ""
+def _address(environment: Environment, reply: Answer) -> str:
+    """Return the address of the row an operation wrote, also when it answered with the row; "" when it wrote none."""
+    if isinstance(reply.body, dict):
+        service, _, fragment = str(reply.body.get("@odata.context", "")).partition("$metadata#")
+        table = environment.tables_by_set.get(re.split(r"[(/]", fragment)[0])
+        return f"{service}{table.entity_set}({reply.body[table.key]})" if table else ""
+    return reply.headers.get("OData-EntityId", "")
 
 
 def _operation(part: Part, reply: Answer) -> bytes:

@@ -165,6 +165,7 @@ class Product:
     def _start_dataverse(self) -> None:
         argv: list[str | Path] = [sys.executable, "-m", "sandbox.dataverse", "--port", str(self.ports.dataverse)]
         argv += ["--database", self.run_dir / "dataverse.db", "--ca-file", self.ca_file, "--redirect-uri", self.redirect_uri]
+        argv += ["--pages", self.console_url]
         self.processes.start("dataverse", argv, ready=self.ports.dataverse, cwd=ROOT)
 
     def _start_host(self) -> None:

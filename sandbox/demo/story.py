@@ -181,13 +181,13 @@ class Story:
         self.dynamics.create("mag_xeroflows", flow | {"mag_xeroconnectorid@odata.bind": f"/mag_xeroconnectors({connector})"})
 
     def _written(self, plan: Planned) -> Followed:
-        today = datetime.now(AUCKLAND).date()
+        now = today()
         body: Json = {
-            "name": plan.what.capitalize()[:300],
+            "name": f"{plan.what[0].upper()}{plan.what[1:]}",
             "pricelevelid@odata.bind": f"pricelevels({ID[f'{plan.currency} prices']})",
             "transactioncurrencyid@odata.bind": f"transactioncurrencies({ID[plan.currency]})",
-            "datedelivered": midnight(today + timedelta(days=plan.delivered_in)),
-            "duedate": (today + timedelta(days=plan.due_in)).isoformat(),
+            "datedelivered": midnight(now + timedelta(days=plan.delivered_in)),
+            "duedate": (now + timedelta(days=plan.due_in)).isoformat(),
             **plan.header,
             **self._customer(plan.customer),
         }
@@ -221,6 +221,11 @@ class Story:
         session.trust_env = False
         calls: list[Json] = session.get(f"{self.product.xero_url}/sandbox/log", timeout=30).json()
         return calls
+
+
+def today() -> date:
+    """Return the day it is for the people of the environment."""
+    return datetime.now(AUCKLAND).date()
 
 
 def midnight(day: date) -> str:

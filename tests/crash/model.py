@@ -527,7 +527,7 @@ class Scenario:
     ``edit`` (by a person) and ``wipe`` (of tables) may happen before any I/O; ``pause`` freezes a worker that long, between its
     decision to do an I/O and the I/O. Frozen exactly before a create leaves (``pause_at_send``) is the one place nothing can guard.
     ``crashed_before`` begins after a worker made the document and died, and a person then changed a line. ``only`` names the faults,
-    when not all are tried; ``within`` is when all must be over, when that is less than usual.
+    when not all are tried; ``within`` is when all must be over, when that is less than usual; ``most_sent`` how many messages it may cost.
     """
 
     name: str
@@ -548,6 +548,7 @@ class Scenario:
     crashed_before: bool = False
     only: tuple[str, ...] = ()
     within: int = 0
+    most_sent: int = 0
 
     @property
     def most_calls(self) -> int:
@@ -568,6 +569,7 @@ class Worker:
     message: dict[str, Any] | None
     receipt: int = 0
     frozen: int = 0
+    was_frozen: bool = False
     operation: tuple[Any, ...] | None = None
     answer: Any = None
     failure: Exception | None = None
@@ -575,6 +577,7 @@ class Worker:
 
     def go(self) -> None:
         """Run to the next I/O, or to the end (operation None)."""
+        self.was_frozen = False
         try:
             if self.failure is not None:
                 failure, self.failure = self.failure, None
@@ -591,6 +594,7 @@ class Run:
     """One schedule: the host with two workers, the sweep every five minutes, and what the choices say goes wrong."""
 
     LONGEST = 6_000
+    MOST_STEPS = 4_000
 
     def __init__(self, scenario: Scenario, without: frozenset[str], choices: list[int]) -> None:
         s = self.scenario = scenario
@@ -621,7 +625,7 @@ class Run:
             world.send(0, 1)
         for _ in range(self.scenario.sweeps):
             self._start(sweep(world), None)
-        while True:
+        for _ in range(self.MOST_STEPS):
             if world.late and world.t >= world.late[0][0]:
                 _, make = world.late.pop()
                 with suppress(Wires, Refused):
@@ -633,7 +637,8 @@ class Run:
             if live:
                 self._step(live)
             elif not self._wait():
-                return self
+                break
+        return self
 
     def _sweep(self) -> None:
         """Run a sweep without interruption; sweeps that are themselves explored start with the run."""
@@ -693,10 +698,10 @@ class Run:
             self.wipe = ()
         assert worker.operation is not None
         name, call, *arguments = worker.operation
-        fault = self._fault(name)
+        fault = self._fault(name, worker)
         self.story.append((world.t, name, fault))
         if fault == "pause":
-            worker.frozen = world.t + self.scenario.pause
+            worker.frozen, worker.was_frozen = world.t + self.scenario.pause, True
             return
         world.t += 1
         self._perform(worker, name, call, arguments, fault)
@@ -752,10 +757,10 @@ class Run:
         self.last = live[choice]
         return self.last
 
-    def _fault(self, name: str) -> str:
+    def _fault(self, name: str, worker: Worker) -> str:
         if not self.left:
             return ""
-        may_pause = bool(self.scenario.pause) and (name != "create" or self.scenario.pause_at_send)
+        may_pause = bool(self.scenario.pause) and not worker.was_frozen and (name != "create" or self.scenario.pause_at_send)
         kinds = faults_of(name, may_pause, self.scenario.late, self.scenario.only)
         if len(kinds) == 1:
             return ""
@@ -786,6 +791,8 @@ class Run:
             broken.append("I3 a person's column was overwritten")
         if world.calls > self.scenario.most_calls:
             broken.append("I5 too many calls")
+        if self.scenario.most_sent and world.sent > self.scenario.most_sent:
+            broken.append("I5 too many messages")
         if world.poison:
             broken.append("I6 poisoned")
         if world.t > self.scenario.patience or world.messages or self.workers:

@@ -250,8 +250,8 @@ def test_a_custom_connection_that_is_refused_says_so_on_the_form(browser: Browse
 def test_several_organisations_are_asked_about(browser: Browser, own_world: World):
     browser.connect(UK)
     # Xero names no consent event here, as for a user who allowed both before: both are offered.
-    claimless = replace(browser.connecting, oauth=_Eventless(own_world._oauth))
-    browser.connecting = claimless
+    eventless: Any = _Eventless(own_world._oauth)
+    browser.connecting = replace(browser.connecting, oauth=eventless)
     page = browser.follow(browser.get(browser.consent(browser.begin(), organisation=NZ)))
 
     assert page.status == 200

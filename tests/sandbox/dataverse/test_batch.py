@@ -88,6 +88,27 @@ def test_a_change_set_refers_to_rows_it_made_in_bodies_and_urls(api: Api, sandbo
     assert sandbox.row("contact", contact.id)["fullname"] == "Just Made"
 
 
+def test_a_reference_also_works_to_a_row_that_was_answered(api: Api, sandbox: Sandbox) -> None:
+    answer = send(
+        api,
+        change_set(
+            Operation("POST", "/api/data/v9.2/contacts", {"lastname": "Made"}, "1", ("Prefer: return=representation",)),
+            Operation("PATCH", ACCOUNT, {"primarycontactid@odata.bind": "$1"}, "2"),
+        ),
+    )
+    assert statuses(answer) == [201, 204]
+    contact = sandbox.row("account", ID["boom"])["primarycontactid"]
+    assert isinstance(contact, Reference)
+    assert sandbox.row("contact", contact.id)["lastname"] == "Made"
+
+
+def test_an_action_in_a_change_set_makes_nothing_to_refer_to(api: Api) -> None:
+    targets = {"Targets": [{"@odata.type": "Microsoft.Dynamics.CRM.contact", "lastname": "Made"}]}
+    many = Operation("POST", "/api/data/v9.2/contacts/Microsoft.Dynamics.CRM.CreateMultiple", targets, "1")
+    assert statuses(send(api, change_set(many))) == [200]
+    assert "does not exist in the batch context" in send(api, change_set(many, Operation("PATCH", "$1", {}, "2"))).text
+
+
 def test_a_reference_before_its_declaration_is_refused(api: Api) -> None:
     """Referencing a Content-ID before it has been declared gives 400."""
     answer = send(api, change_set(Operation("PATCH", ACCOUNT, {"primarycontactid@odata.bind": "$1"}, "2")))

@@ -155,6 +155,24 @@ def test_a_link_to_a_missing_or_foreign_row_is_refused(api: Api) -> None:
     assert api.post(f"accounts({ID['basket']})/mag_account_contact_billingcontacts/$ref", body).status == 400
 
 
+def test_a_link_is_also_removed_by_address(api: Api) -> None:
+    """associate-disassociate: DELETE …/$ref?$id=address."""
+    address = f"https://localhost:7082/api/data/v9.2/contacts({ID['rangi']})"
+    assert api.delete(f"accounts({ID['ridgeway']})/mag_account_contact_billingcontacts/$ref?$id={address}").status == 204
+    assert "Rangi Parata" not in billing(api, ID["ridgeway"])
+
+
+def test_a_row_is_made_and_moved_under_a_collection(api: Api, sandbox: Sandbox) -> None:
+    """associate-disassociate: POST to a collection creates a related row; $ref on a one-to-many sets the lookup."""
+    made = api.post(f"accounts({ID['marine']})/contact_customer_accounts", {"lastname": "Under"})
+    assert sandbox.row("contact", made.id)["parentcustomerid"] == Reference("account", ID["marine"])
+    moved = api.post(f"accounts({ID['boom']})/contact_customer_accounts/$ref", {"@odata.id": f"contacts({made.id})"})
+    assert moved.status == 204
+    assert sandbox.row("contact", made.id)["parentcustomerid"] == Reference("account", ID["boom"])
+    assert api.delete(f"accounts({ID['boom']})/contact_customer_accounts({made.id})/$ref").status == 204
+    assert sandbox.row("contact", made.id)["parentcustomerid"] is None
+
+
 def test_a_lookup_is_set_and_cleared_by_ref(api: Api, sandbox: Sandbox) -> None:
     """associate-disassociate: PUT and DELETE of a single-valued $ref."""
     url = f"accounts({ID['marine']})/primarycontactid/$ref"

@@ -200,6 +200,28 @@ def test_last_x_days_counts_whole_days_before_now(api: Api, sandbox: Sandbox) ->
     assert refusal(api, "invoices?$filter=LastXDays(PropertyName='modifiedon',PropertyValue=7)") == (400, "0x80060888")
 
 
+@pytest.mark.parametrize(
+    ("arguments", "count"),
+    [
+        ("In(PropertyName='currencyprecision',PropertyValues=['2','3'])", 5),
+        ("NotIn(PropertyName='isocurrencycode',PropertyValues=['NZD','AUD'])", 3),
+        ("Between(PropertyName='exchangerate',PropertyValues=['0.5','0.95'])", 3),
+        ("NotBetween(PropertyName='createdon',PropertyValues=['2026-01-01','2026-12-31'])", 0),
+    ],
+)
+def test_query_functions_read_their_values_by_the_columns_type(api: Api, arguments: str, count: int) -> None:
+    """In, NotIn, Between, NotBetween functions: values are written as strings."""
+    assert len(names(api, f"Microsoft.Dynamics.CRM.{arguments}", "transactioncurrencies", "isocurrencycode")) == count
+
+
+def test_query_functions_refuse_values_of_another_type(api: Api) -> None:
+    for values in (
+        "In(PropertyName='currencyprecision',PropertyValues=['two'])",
+        "Between(PropertyName='createdon',PropertyValues=['a','b'])",
+    ):
+        assert refusal(api, f"transactioncurrencies?$filter=Microsoft.Dynamics.CRM.{values}") == (400, "0x80060888")
+
+
 # --- order-rows, page-results --------------------------------------------------------------------------------------
 
 

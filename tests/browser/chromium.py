@@ -1,0 +1,127 @@
+"""A headless Chromium driven by its DevTools protocol over a pipe: real clicks and keys, no driver to install."""
+
+import base64
+import json
+import os
+import select
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome", "msedge")
+QUIET = (
+    *("--headless", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"),
+    *("--disable-component-update", "--disable-sync", "--hide-scrollbars", "--window-size=1500,1200"),
+)
+KEYS = {"Tab": ("Tab", 9, ""), " ": ("Space", 32, " "), "Enter": ("Enter", 13, "\r")}
+
+
+def found() -> str | None:
+    """Return the browser of this machine, or None: CHROME_BIN, else by name on the PATH."""
+    if sys.platform == "win32":  # its pipe needs inherited file descriptors
+        return None
+    return os.environ.get("CHROME_BIN") or next((path for name in NAMES if (path := shutil.which(name))), None)
+
+
+class Chromium:
+    """One browser with one page."""
+
+    def __init__(self, binary: str, profile: Path) -> None:
+        to_browser, self._to_browser = os.pipe()
+        self._from_browser, from_browser = os.pipe()
+        sandbox = ["--no-sandbox"] if os.geteuid() == 0 else []
+        argv = [binary, *QUIET, *sandbox, "--remote-debugging-pipe", f"--user-data-dir={profile}", "about:blank"]
+        # The protocol speaks on the descriptors 3 and 4; a shell puts ours there.
+        shell = f'exec "$0" "$@" 3<&{to_browser} 4>&{from_browser}'
+        self._process = subprocess.Popen(
+            ["/bin/sh", "-c", shell, *argv],
+            pass_fds=(to_browser, from_browser),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        os.close(to_browser)
+        os.close(from_browser)
+        self._number = 0
+        self._buffer = b""
+        self._session = ""
+        target = next(one for one in self._ask("Target.getTargets")["targetInfos"] if one["type"] == "page")
+        self._session = self._ask("Target.attachToTarget", targetId=target["targetId"], flatten=True)["sessionId"]
+
+    def close(self) -> None:
+        """End the browser."""
+        self._process.terminate()
+        try:
+            self._process.wait(10)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        os.close(self._to_browser)
+        os.close(self._from_browser)
+
+    def open(self, url: str) -> None:
+        """Go to an address and wait until its page is there."""
+        self._ask("Page.navigate", url=url)
+        self.wait(f"location.href.startsWith({json.dumps(url.partition('#')[0])}) && document.readyState === 'complete'")
+
+    def read(self, expression: str) -> Any:
+        """Return the value of a JavaScript expression in the page."""
+        answer = self._ask("Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True)
+        if "exceptionDetails" in answer:
+            raise AssertionError(f"{expression}: {answer['exceptionDetails'].get('exception', {}).get('description')}")
+        return answer["result"].get("value")
+
+    def wait(self, expression: str, timeout: float = 30) -> Any:
+        """Wait until an expression is true and return its value; fail with what the page shows instead."""
+        deadline = time.monotonic() + timeout
+        while True:
+            try:
+                if value := self.read(expression):
+                    return value
+            except AssertionError:
+                pass  # the page is being left
+            if time.monotonic() > deadline:
+                raise AssertionError(f"{expression} was not true after {timeout:g} s:\n{self.read('document.body.innerText')}")
+            time.sleep(0.1)
+
+    def click(self, selector: str) -> None:
+        """Click the middle of an element, as a mouse does."""
+        where = self.wait(
+            f"(() => {{ const one = document.querySelector({json.dumps(selector)}); if (!one || one.disabled) return null;"
+            " one.scrollIntoView({block: 'center'}); const box = one.getBoundingClientRect();"
+            " return [box.x + box.width / 2, box.y + box.height / 2]; })()"
+        )
+        for kind in ("mousePressed", "mouseReleased"):
+            self._ask("Input.dispatchMouseEvent", type=kind, x=where[0], y=where[1], button="left", clickCount=1)
+
+    def press(self, key: str) -> None:
+        """Press a key: Tab, Enter or the space bar."""
+        code, number, text = KEYS[key]
+        common = {"key": key, "code": code, "windowsVirtualKeyCode": number}
+        self._ask("Input.dispatchKeyEvent", type="keyDown" if text else "rawKeyDown", text=text, **common)
+        self._ask("Input.dispatchKeyEvent", type="keyUp", **common)
+
+    def screenshot(self, file: Path) -> None:
+        """Keep what the page looks like."""
+        file.write_bytes(base64.b64decode(self._ask("Page.captureScreenshot", format="png")["data"]))
+
+    def _ask(self, method: str, **params: Any) -> Any:
+        self._number += 1
+        message = {"id": self._number, "method": method, "params": params}
+        if self._session:
+            message["sessionId"] = self._session
+        os.write(self._to_browser, json.dumps(message).encode() + b"\0")
+        deadline = time.monotonic() + 60
+        while True:
+            while b"\0" not in self._buffer:
+                ready, _, _ = select.select([self._from_browser], [], [], max(0, deadline - time.monotonic()))
+                chunk = os.read(self._from_browser, 65_536) if ready else b""
+                assert chunk, f"Chromium did not answer {method}"
+                self._buffer += chunk
+            text, _, self._buffer = self._buffer.partition(b"\0")
+            answer = json.loads(text)
+            if answer.get("id") == self._number:
+                assert "error" not in answer, f"{method}: {answer['error']}"
+                return answer["result"]

@@ -1,0 +1,40 @@
+"""The whole product as processes, one per session: ``from tests.product import product`` in a conftest."""
+
+import contextlib
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from sandbox.demo.product import Ports, Product
+from sandbox.demo.story import Story
+
+
+def free_ports() -> Ports:
+    """Return ports of this machine that nobody listens on just now."""
+    with contextlib.ExitStack() as held:
+        probes = [held.enter_context(socket.socket()) for _ in range(4)]
+        for probe in probes:
+            probe.bind(("127.0.0.1", 0))
+        return Ports(*(probe.getsockname()[1] for probe in probes))
+
+
+@contextlib.contextmanager
+def running(run_dir: Path, *, time_scale: float = 1) -> Iterator[Product]:
+    """Run everything with two organisations connected, the app looking for due invoices every three seconds."""
+    product = Product(run_dir, free_ports(), time_scale, say=lambda line: None)
+    try:
+        product.start()
+        Story(product, say=lambda line: None).connect()
+        product.keep_looking()
+        yield product
+    finally:
+        product.stop()
+
+
+@pytest.fixture(scope="session")
+def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
+    """Start Azurite, the stand-ins, the Functions host and the console page, and connect two organisations."""
+    with running(tmp_path_factory.mktemp("product") / "run") as product:
+        yield product
