@@ -11,6 +11,7 @@ from typing import Any
 from functions.history import instant
 from mappings import invoice
 from mappings.choices import XeroConnection
+from mappings.table import FORMATTED
 from shared import exact_json
 from shared.connectors import Connector, Json
 from shared.dataverse import answers, query
@@ -24,7 +25,7 @@ CONNECTED = "connected"
 LAST_SYNCHED_EVERY = timedelta(minutes=15)
 FLOW_COLUMNS = ("mag_flow", "mag_enabled", "mag_everyminutes", "mag_lookbackdays", "mag_realtime")
 ALSO_EXPANDED = {"mag_defaultpricelistid": {"name", "_transactioncurrencyid_value"}}
-VOLATILE = ("@odata.context", "@odata.etag", "versionnumber", "modifiedon", "_modifiedby_value")
+VOLATILE = ("", "versionnumber", "modifiedon", "_modifiedby_value")
 
 # fmt: off
 WHY = {
@@ -99,7 +100,8 @@ def reading(row_id: str) -> list[Operation]:
 
 def settings_of(row: Mapping[str, Any], flows: Mapping[str, Any]) -> Json:
     """Return a connector's settings from the two answers to ``reading``, without what changes by itself."""
-    settings = {name: value for name, value in row.items() if name not in VOLATILE and value is not None}
+    settings = {name: value for name, value in row.items() if name.partition("@")[0] not in VOLATILE and value is not None}
+    settings.pop(f"mag_lastsynchedon{FORMATTED}", None)
     if settings.get("statecode") == 1:
         settings["mag_enabled"] = False
     settings["flows"] = [{name: flow.get(name) for name in FLOW_COLUMNS} for flow in flows["value"]]

@@ -124,7 +124,10 @@ def _follow(work: Work, found: Json) -> Json:
     if status == "GDPRREQUEST":
         cause, fix = "The person asked to be forgotten.", "Choose another customer on the invoice."
     else:
-        cause, fix = "It was archived in Xero.", "Restore the contact in Xero, or choose another customer on the invoice."
+        cause, fix = (
+            "It was archived in Xero.",
+            "Choose another customer on the invoice; or restore it in Xero and set Export Status to No.",
+        )
     raise Rejected((Problem(f"The contact {name} is {str(status).lower()} in Xero.", "Customer", cause, fix, "bookkeeper"),))
 
 
@@ -220,7 +223,7 @@ def _not_in_xero(payload: Json) -> Problem:
         f"The customer {payload['Name']} is not a contact in Xero, and this connector does not create contacts.",
         where="Customer",
         cause="Create New Contacts is off in the connector's settings.",
-        fix="Add the contact in Xero under the same name, or switch Create New Contacts on.",
+        fix="Switch Create New Contacts on; or add the contact in Xero under the same name and set Export Status to No.",
         who="bookkeeper",
     )
 

@@ -25,6 +25,7 @@ class Row(NamedTuple):
 
 
 AGAIN = "the record then goes again by itself."
+TRY_AGAIN = "after a change in Xero, set Export Status to No to have the record tried again."
 
 # fmt: off
 ROWS = (
@@ -54,13 +55,13 @@ ROWS = (
     # ── Xero: contacts and items ────────────────────────────────────────────────────────────────────────────────────────────
     Row(r"contact.*archived|archived contact|must be un-?archived",
         "The contact was archived in Xero, or merged into another one.",
-        f"Restore the contact in Xero, or choose another customer on the invoice; {AGAIN}", "bookkeeper"),
+        f"Choose another customer on the invoice, or restore the contact in Xero; {TRY_AGAIN}", "bookkeeper"),
     Row(r"contact name.*already assigned|contact name must be unique",
         "Xero has another contact of the same name, and keeps names unique.",
-        f"Rename one of the two, or give the contact in Xero the account number of the customer here; {AGAIN}", "bookkeeper"),
+        f"Rename the customer here, or give the contact in Xero the account number of the customer; {TRY_AGAIN}", "bookkeeper"),
     Row(r"(account number|contact ?number).*(already|in use|unique|exists)",
         "Another contact in Xero has the same number.",
-        f"Change the Account Number of the customer, or of the other contact in Xero; {AGAIN}", "bookkeeper"),
+        f"Change the Account Number of the customer, or of the other contact in Xero; {TRY_AGAIN}", "bookkeeper"),
     Row(r"contact must contain at least|contact.*(name|contactid).*(required|must be)",
         "The document was sent without its customer.",
         "Tell the people who run the connector: this is a fault of the connector.", "support"),
@@ -69,7 +70,7 @@ ROWS = (
         "Nothing to do: the connector takes the existing item with the next try.", "nobody"),
     Row(r"item ?code.*(not valid|does not exist|could not be found)",
         "Xero has no item of this code.",
-        f"Add the item in Xero, or switch Create New Products on; {AGAIN}", "bookkeeper"),
+        f"Switch Create New Products on, or add the item in Xero; {TRY_AGAIN}", "bookkeeper"),
     Row(r"code.*(must not be more than|no more than|longer than) 30|length of code",
         "The Product Number is longer than the 30 characters Xero takes as an item code.",
         f"Shorten the Product Number; {AGAIN}", "salesperson"),
@@ -95,13 +96,13 @@ ROWS = (
         "Approve the document in Xero.", "bookkeeper"),
     Row(r"reached the limit of (invoices|bills)",
         "The Xero plan of the organisation allows only so many approved documents a month.",
-        "Upgrade the Xero plan, send drafts (Default Xero Invoice Status), or wait for the next month.", "bookkeeper"),
+        f"Send drafts (Default Xero Invoice Status), upgrade the Xero plan, or wait for the next month; {TRY_AGAIN}", "bookkeeper"),
     Row(r"lock date",
         "The books are closed for the date of the document.",
-        f"Change Date Delivered to an open period, or ask the bookkeeper to move the lock date; {AGAIN}", "bookkeeper"),
+        f"Change Date Delivered to an open period, or have the lock date moved; {TRY_AGAIN}", "bookkeeper"),
     Row(r"not subscribed to currency|currency.*(not (enabled|subscribed|available|valid))",
         "The organisation in Xero does not use this currency.",
-        f"Add the currency in Xero (its plan must allow several), or correct the currency of the invoice; {AGAIN}", "bookkeeper"),
+        f"Add the currency in Xero (its plan must allow several), or make the invoice anew in another currency; {TRY_AGAIN}", "bookkeeper"),
     Row(r"credit ?note.*could not be found",
         "The credit note was deleted in Xero.",
         "Make it again, or clear the link on the record.", "bookkeeper"),

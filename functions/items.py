@@ -74,6 +74,6 @@ def _not_in_xero(code: str) -> Problem:
         f"The product {code} is not an item in Xero, and this connector does not create items.",
         where="Existing Product",
         cause="Create New Products is off and Missing Item Policy is Block.",
-        fix="Add the item in Xero under the same code, or switch Create New Products on.",
+        fix="Switch Create New Products on; or add the item in Xero under the same code and set Export Status to No.",
         who="bookkeeper",
     )

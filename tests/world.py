@@ -173,11 +173,17 @@ class World:
         connectors.refresh(self.services, self.connector(connector))
 
     def restore(self) -> None:
-        """Put back what ``set`` changed since the last time (lookups stay)."""
+        """Put back what ``set`` changed (lookups stay), take back the flag of what did not cross, and empty the queues."""
         for connector, before in reversed(self._changed):
             self.patch(f"mag_xeroconnectors({connector.id})", before)
             connectors.refresh(self.services, self.connector(connector))
         self._changed.clear()
+        for row in self.dataverse.rows("invoice"):
+            if row.get("mag_addtoxero") and not row.get("mag_synchedwithxero") and row.get("statecode") == 0:
+                self.patch(f"invoices({row['invoiceid']})", {"mag_addtoxero": False})
+        for stored in self.store.rows("claims"):
+            self.store.delete("claims", stored.partition, stored.row)
+        self.queues.queues.clear()
 
     def account(self, code: str, connector: Connector) -> tuple[str, str]:
         """Return the mag_xeroaccountcode row of *code*, to bind a lookup to."""

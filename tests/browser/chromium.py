@@ -16,6 +16,13 @@ QUIET = (
     *("--headless", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"),
     *("--disable-component-update", "--disable-sync", "--hide-scrollbars", "--window-size=1500,1200"),
 )
+# The protocol speaks on the descriptors 3 and 4.
+ON_3_AND_4 = """
+import fcntl, os, sys
+ours = [fcntl.fcntl(int(number), fcntl.F_DUPFD, 10) for number in sys.argv[1:3]]
+os.dup2(ours[0], 3), os.dup2(ours[1], 4)
+os.execv(sys.argv[3], sys.argv[3:])
+"""
 KEYS = {"Tab": ("Tab", 9, ""), " ": ("Space", 32, " "), "Enter": ("Enter", 13, "\r")}
 
 
@@ -34,10 +41,8 @@ class Chromium:
         self._from_browser, from_browser = os.pipe()
         sandbox = ["--no-sandbox"] if os.geteuid() == 0 else []
         argv = [binary, *QUIET, *sandbox, "--remote-debugging-pipe", f"--user-data-dir={profile}", "about:blank"]
-        # The protocol speaks on the descriptors 3 and 4; a shell puts ours there.
-        shell = f'exec "$0" "$@" 3<&{to_browser} 4>&{from_browser}'
         self._process = subprocess.Popen(
-            ["/bin/sh", "-c", shell, *argv],
+            [sys.executable, "-c", ON_3_AND_4, str(to_browser), str(from_browser), *argv],
             pass_fds=(to_browser, from_browser),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -47,8 +52,12 @@ class Chromium:
         self._number = 0
         self._buffer = b""
         self._session = ""
-        target = next(one for one in self._ask("Target.getTargets")["targetInfos"] if one["type"] == "page")
-        self._session = self._ask("Target.attachToTarget", targetId=target["targetId"], flatten=True)["sessionId"]
+        try:
+            target = next(one for one in self._ask("Target.getTargets")["targetInfos"] if one["type"] == "page")
+            self._session = self._ask("Target.attachToTarget", targetId=target["targetId"], flatten=True)["sessionId"]
+        except BaseException:
+            self.close()
+            raise
 
     def close(self) -> None:
         """End the browser."""

@@ -5,7 +5,7 @@ from decimal import Decimal
 import pytest
 
 from sandbox.dataverse.demo_company import ID
-from sandbox.demo.dynamics import label
+from sandbox.demo.dynamics import Json, label
 from sandbox.demo.story import midnight, today
 from sandbox.demo.xero import NZ
 
@@ -24,7 +24,7 @@ def written(product, customer: str, text: str, price: str) -> str:
             {"isproductoverridden": True, "productdescription": text, "quantity": 1, "priceperunit": Decimal(price)}
         ],
     }
-    return product.dynamics.create("invoices", body)["invoiceid"]
+    return str(product.dynamics.create("invoices", body)["invoiceid"])
 
 
 def card(invoice: str) -> str:
@@ -32,14 +32,20 @@ def card(invoice: str) -> str:
     return f"document.querySelector('#flag-{invoice}').closest('.card')"
 
 
-def marked(product, invoice: str) -> list:
+def open_board(product, browser, invoice: str) -> None:
+    """Open the page of both sides and wait until it shows an invoice."""
+    browser.open(f"{product.console_url}/")
+    browser.wait(f"!!document.querySelector('#flag-{invoice}')")
+
+
+def marked(product, invoice: str) -> list[Json]:
     """Return the documents in Xero that bear the mark of an invoice."""
     return [found for found in product.books[NZ].invoices() if found.get("Url", "").endswith(product.dynamics.page_of(invoice))]
 
 
 def test_a_click_on_add_to_xero_brings_the_invoice_to_xero_and_the_page_shows_it(product, browser):
     invoice = written(product, "bayside", "Court hire", "320.00")
-    browser.open(f"{product.console_url}/")
+    open_board(product, browser, invoice)
     assert browser.read(f"{card(invoice)}.querySelector('.badge').innerText") == "No"
 
     browser.click(f"#flag-{invoice}")
@@ -55,7 +61,7 @@ def test_a_click_on_add_to_xero_brings_the_invoice_to_xero_and_the_page_shows_it
 
 def test_the_keyboard_alone_flags_an_invoice_and_keeps_its_place(product, browser):
     invoice = written(product, "kereru", "Pruning", "90.00")
-    browser.open(f"{product.console_url}/")
+    open_board(product, browser, invoice)
     browser.read(f"{card(invoice)}.querySelector('a').focus()")
     browser.press("Tab")
     assert browser.read("document.activeElement.id") == f"flag-{invoice}"

@@ -27,7 +27,7 @@ def _scenarios(unique: bool) -> list[Scenario]:
         Scenario("refused by our own write",              unique=unique, only=("refused after",), within=40),
         Scenario("two messages",                          unique=unique, messages=2),
         Scenario("two messages, no fault",                unique=unique, messages=2, faults=0, preemptions=6),
-        Scenario("two sweeps, no fault",                  unique=unique, messages=0, sweeps=2, faults=0, preemptions=4, most_sent=1),
+        Scenario("two sweeps in turn, no fault",          unique=unique, messages=0, sweeps=2, faults=0, preemptions=0, most_sent=1),
         Scenario("two sweeps at once",                    unique=unique, messages=0, sweeps=2, preemptions=1),
         Scenario("a sweep and a message",                 unique=unique, sweeps=1, preemptions=1),
         Scenario("a line is edited",                      unique=unique, edit="lines"),
@@ -88,7 +88,7 @@ MUTANTS = (
     ("load after the claim",                OTHER["claims are lost"]),
     ("defer",                               UNIQUE["one fault"]),
     ("close last",                          UNIQUE["one fault"]),
-    ("queued until",                        UNIQUE["two sweeps, no fault"]),
+    ("queued until",                        UNIQUE["two sweeps in turn, no fault"]),
 )
 # fmt: on
 
@@ -133,7 +133,7 @@ def test_no_step_of_the_protocol_can_be_left_out(step, scenario):
 @pytest.mark.parametrize("scenario", RESIDUALS, ids=lambda scenario: scenario.name)
 def test_what_cannot_be_closed_is_rare_and_only_for_documents_without_a_unique_number(scenario):
     result = explore(scenario)
-    assert result.broken["I1 two documents"] <= result.schedules / 50
+    assert result.broken["I1 two documents"] <= result.schedules / 40
     with_a_number = Scenario(**{**vars(scenario), "unique": True})
     assert not explore(with_a_number).broken
 

@@ -47,3 +47,23 @@ def own_world(authorities: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Wo
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(authorities / "authorities.pem"))
     with open_world(authorities) as opened:
         yield opened
+
+
+@pytest.fixture(scope="module")
+def reset_world(authorities: Path) -> Iterator[World]:
+    with pytest.MonkeyPatch.context() as patch, open_world(authorities) as opened:
+        patch.setenv("REQUESTS_CA_BUNDLE", str(authorities / "authorities.pem"))
+        yield opened
+
+
+@pytest.fixture
+def fresh_world(reset_world: World) -> World:
+    """A world in which nothing is connected yet, both companies as they were at first: quicker than one of one's own."""
+    reset_world.xero.reset()
+    reset_world.dataverse.reset()
+    reset_world.tokens._known.clear()
+    reset_world.clock.move(minutes=2)
+    for table in ("connectors", "grants", "flowruns", "limits"):
+        for row in reset_world.store.rows(table):
+            reset_world.store.delete(table, row.partition, row.row)
+    return reset_world

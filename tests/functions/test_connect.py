@@ -5,11 +5,10 @@ from __future__ import annotations
 import base64
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from html import unescape
-from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 from zoneinfo import ZoneInfo
@@ -26,7 +25,6 @@ from sandbox.xero.faults import Fault
 from shared.settings import AppSettings
 from tests.shared.test_settings import GOOD
 from tests.world import World
-from tests.world import world as open_world
 
 PUBLIC = "http://localhost:7071"
 START, CALLBACK, CHOOSE, RESULT = (f"/connect/xero{path}" for path in ("", "/callback", "/organisation", "/result"))
@@ -104,40 +102,20 @@ class Browser:
         return self.follow(self.get(self.consent(self.begin(**form), organisation=organisation, user=user)))
 
 
-@pytest.fixture(scope="module")
-def opened(authorities: Path) -> Iterator[World]:
-    with pytest.MonkeyPatch.context() as patch, open_world(authorities) as world:
-        patch.setenv("REQUESTS_CA_BUNDLE", str(authorities / "authorities.pem"))
-        yield world
-
-
 @pytest.fixture
-def own_world(opened: World) -> World:
-    """A world in which nothing is connected yet; both companies are as they were at first."""
-    opened.xero.reset()
-    opened.dataverse.reset()
-    opened.tokens._known.clear()
-    opened.clock.move(minutes=2)
-    for table in ("connectors", "grants", "flowruns", "limits"):
-        for row in opened.store.rows(table):
-            opened.store.delete(table, row.partition, row.row)
-    return opened
-
-
-@pytest.fixture
-def settings(own_world: World) -> AppSettings:
+def settings(fresh_world: World) -> AppSettings:
     env = {**GOOD, "PUBLIC_URL": PUBLIC, "PORTAL_ADMINS": "local", "XERO_CLIENT_ID": "sandbox-client"}
-    return AppSettings.from_environment({**env, "DATAVERSE_ALLOWED_HOSTS": f"*.dynamics.com {own_world.environment}"})
+    return AppSettings.from_environment({**env, "DATAVERSE_ALLOWED_HOSTS": f"*.dynamics.com {fresh_world.environment}"})
 
 
 @pytest.fixture
-def connecting(own_world: World, settings: AppSettings) -> Connecting:
-    return Connecting(own_world.services, settings, own_world._oauth, own_world.tokens)
+def connecting(fresh_world: World, settings: AppSettings) -> Connecting:
+    return Connecting(fresh_world.services, settings, fresh_world._oauth, fresh_world.tokens)
 
 
 @pytest.fixture
-def browser(own_world: World, connecting: Connecting) -> Browser:
-    return Browser(own_world, connecting)
+def browser(fresh_world: World, connecting: Connecting) -> Browser:
+    return Browser(fresh_world, connecting)
 
 
 def steps(page: Page) -> dict[str, str]:
@@ -160,7 +138,7 @@ def visits(world: World) -> list[Any]:
 # ── the whole way ───────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_two_organisations_become_two_connectors_of_one_environment(browser: Browser, own_world: World):
+def test_two_organisations_become_two_connectors_of_one_environment(browser: Browser, fresh_world: World):
     first = browser.connect(NZ)
     second = browser.connect(UK)
 
@@ -168,16 +146,16 @@ def test_two_organisations_become_two_connectors_of_one_environment(browser: Bro
         assert page.status == 200
         assert list(steps(page)) == STEPS
         assert set(steps(page).values()) == {"✓"}, words(page)
-    new_zealand, britain = sorted(own_world.connectors(), key=lambda one: one.organisation != NZ)
+    new_zealand, britain = sorted(fresh_world.connectors(), key=lambda one: one.organisation != NZ)
     assert (new_zealand.organisation, britain.organisation) == (NZ, UK)
     for connector, zone in ((new_zealand, "Pacific/Auckland"), (britain, "Europe/London")):
         assert connector.is_sealed
         assert connector.state == "connected"
-        assert connector.environment == own_world.environment
+        assert connector.environment == fresh_world.environment
         assert connector.time_zone == zone == str(connector.zone)
         assert connector.short_code.startswith("!")
-        assert connector.app_id == own_world.id_of("app")
-        row = own_world.get(f"mag_xeroconnectors({connector.id})")
+        assert connector.app_id == fresh_world.id_of("app")
+        row = fresh_world.get(f"mag_xeroconnectors({connector.id})")
         assert row["mag_name"] == row["mag_xeroorganizationname"] == connector.organisation_name
         assert row["mag_xerotenantid"] == connector.organisation
         assert row["mag_environmentid"] == connector.environment_id
@@ -189,31 +167,31 @@ def test_two_organisations_become_two_connectors_of_one_environment(browser: Bro
         assert row["mag_defaultconnector"] is (connector.organisation == NZ)
         assert connector.settings["mag_xerotenantid"] == connector.organisation
         assert connector.settings["flows"] == []
-        assert own_world.get(f"mag_taxrates?$filter=_mag_xeroconnectorid_value%20eq%20{connector.id}")["value"]
+        assert fresh_world.get(f"mag_taxrates?$filter=_mag_xeroconnectorid_value%20eq%20{connector.id}")["value"]
     assert f"main.aspx?pagetype=entityrecord&etn=mag_xeroconnector&id={britain.id}" in unescape(second.html)
-    assert own_world.store.read("flowruns", britain.key, "reference-data-from-xero")
+    assert fresh_world.store.read("flowruns", britain.key, "reference-data-from-xero")
 
 
-def test_connecting_again_changes_nothing_that_is_well_and_makes_nothing_twice(browser: Browser, own_world: World):
+def test_connecting_again_changes_nothing_that_is_well_and_makes_nothing_twice(browser: Browser, fresh_world: World):
     browser.connect(NZ)
-    before = own_world.connectors()[0]
-    own_world.patch(f"mag_xeroconnectors({before.id})", {"mag_name": "Our books", "mag_defaultconnector": False})
+    before = fresh_world.connectors()[0]
+    fresh_world.patch(f"mag_xeroconnectors({before.id})", {"mag_name": "Our books", "mag_defaultconnector": False})
 
     page = browser.connect(NZ)
 
     assert set(steps(page).values()) == {"✓"}, words(page)
-    assert [one.key for one in own_world.connectors()] == [before.key]
-    row = own_world.get(f"mag_xeroconnectors({before.id})")
+    assert [one.key for one in fresh_world.connectors()] == [before.key]
+    row = fresh_world.get(f"mag_xeroconnectors({before.id})")
     assert (row["mag_name"], row["mag_defaultconnector"]) == ("Our books", False)
-    assert len(own_world.get("mag_xeroconnectors?$select=mag_name")["value"]) == 1
+    assert len(fresh_world.get("mag_xeroconnectors?$select=mag_name")["value"]) == 1
     assert "0 new, 0 changed" in words(page)
 
 
-def test_a_time_zone_that_was_typed_counts_more_than_xeros(browser: Browser, own_world: World):
+def test_a_time_zone_that_was_typed_counts_more_than_xeros(browser: Browser, fresh_world: World):
     browser.connect(NZ, time_zone="Pacific/Chatham")
-    assert own_world.connectors()[0].time_zone == "Pacific/Chatham"
+    assert fresh_world.connectors()[0].time_zone == "Pacific/Chatham"
     browser.connect(NZ)
-    assert own_world.connectors()[0].time_zone == "Pacific/Chatham"
+    assert fresh_world.connectors()[0].time_zone == "Pacific/Chatham"
 
 
 def test_every_time_zone_of_xero_is_one_of_the_machine():
@@ -222,14 +200,14 @@ def test_every_time_zone_of_xero_is_one_of_the_machine():
         assert ZoneInfo(name)
 
 
-def test_a_custom_connection_needs_no_consent(browser: Browser, own_world: World):
+def test_a_custom_connection_needs_no_consent(browser: Browser, fresh_world: World):
     page = browser.follow(browser.begin(mode="custom", client_id="sandbox-custom", client_secret="sandbox-custom-secret"))
 
     assert set(steps(page).values()) == {"✓"}, words(page)
-    connector = own_world.connectors()[0]
+    connector = fresh_world.connectors()[0]
     assert (connector.organisation, connector.grant) == (NZ, "custom/sandbox-custom")
-    assert own_world.get(f"mag_xeroconnectors({connector.id})")["mag_connectmode"] == ConnectMode.CUSTOM_CONNECTION
-    assert "sandbox-custom-secret" not in json.dumps([dict(row.values) for row in own_world.store.rows("grants")])
+    assert fresh_world.get(f"mag_xeroconnectors({connector.id})")["mag_connectmode"] == ConnectMode.CUSTOM_CONNECTION
+    assert "sandbox-custom-secret" not in json.dumps([dict(row.values) for row in fresh_world.store.rows("grants")])
 
 
 @pytest.mark.parametrize(
@@ -239,29 +217,29 @@ def test_a_custom_connection_needs_no_consent(browser: Browser, own_world: World
         ({"client_id": "sandbox-custom", "client_secret": "wrong"}, "refused the app"),
     ],
 )
-def test_a_custom_connection_that_is_refused_says_so_on_the_form(browser: Browser, own_world: World, form, sentence):
+def test_a_custom_connection_that_is_refused_says_so_on_the_form(browser: Browser, fresh_world: World, form, sentence):
     page = browser.begin(mode="custom", **form)
     assert page.status == 400
     assert sentence in words(page)
     assert "wrong" not in page.html
-    assert own_world.connectors() == []
+    assert fresh_world.connectors() == []
 
 
-def test_several_organisations_are_asked_about(browser: Browser, own_world: World):
+def test_several_organisations_are_asked_about(browser: Browser, fresh_world: World):
     browser.connect(UK)
     # Xero names no consent event here, as for a user who allowed both before: both are offered.
-    eventless: Any = _Eventless(own_world._oauth)
+    eventless: Any = _Eventless(fresh_world._oauth)
     browser.connecting = replace(browser.connecting, oauth=eventless)
     page = browser.follow(browser.get(browser.consent(browser.begin(), organisation=NZ)))
 
     assert page.status == 200
     assert "Which organisation?" in words(page)
     assert {NZ, UK} == set(re.findall(r'name="organisation" required value="([^"]+)"', page.html))
-    assert f"(connected with {own_world.environment})" in words(page)
+    assert f"(connected with {fresh_world.environment})" in words(page)
     assert browser.post(CHOOSE, organisation="00000000-0000-0000-0000-000000000000").status == 400
     done = browser.follow(browser.post(CHOOSE, organisation=NZ))
     assert set(steps(done).values()) == {"✓"}, words(done)
-    assert {one.organisation for one in own_world.connectors()} == {NZ, UK}
+    assert {one.organisation for one in fresh_world.connectors()} == {NZ, UK}
     again = browser.follow(browser.send("GET", CHOOSE))
     assert again.status == 400
     assert "nothing to go on with" in words(again)
@@ -283,7 +261,7 @@ class _Eventless:
 # ── what may not be ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_a_state_counts_once(browser: Browser, own_world: World):
+def test_a_state_counts_once(browser: Browser, fresh_world: World):
     back = browser.consent(browser.begin())
     assert browser.get(back).headers["Location"] == RESULT
 
@@ -293,56 +271,56 @@ def test_a_state_counts_once(browser: Browser, own_world: World):
     landed = browser.follow(again)
     assert landed.status == 400
     assert "used already" in words(landed)
-    assert len(own_world.connectors()) == 1
+    assert len(fresh_world.connectors()) == 1
 
 
-def test_a_state_belongs_to_the_browser_that_began(browser: Browser, own_world: World):
+def test_a_state_belongs_to_the_browser_that_began(browser: Browser, fresh_world: World):
     back = browser.consent(browser.begin())
-    other = Browser(own_world, browser.connecting)
+    other = Browser(fresh_world, browser.connecting)
     other.get(START)
 
     assert other.get(back).headers["Location"] == f"{START}?notice=state"
-    assert Browser(own_world, browser.connecting).get(back).headers["Location"] == f"{START}?notice=state"
-    assert own_world.connectors() == []
+    assert Browser(fresh_world, browser.connecting).get(back).headers["Location"] == f"{START}?notice=state"
+    assert fresh_world.connectors() == []
 
 
-def test_a_state_belongs_to_the_person_who_began(own_world: World, connecting: Connecting):
+def test_a_state_belongs_to_the_person_who_began(fresh_world: World, connecting: Connecting):
     entra = replace(connecting, settings=replace(connecting.settings, is_behind_entra=True, portal_admins=("ada", "eve")))
-    ada = Browser(own_world, entra, {"x-ms-client-principal": principal(("oid", "ada"))})
+    ada = Browser(fresh_world, entra, {"x-ms-client-principal": principal(("oid", "ada"))})
     back = ada.consent(ada.begin())
-    eve = Browser(own_world, entra, {"x-ms-client-principal": principal(("oid", "eve"))}, ada.cookies)
+    eve = Browser(fresh_world, entra, {"x-ms-client-principal": principal(("oid", "eve"))}, ada.cookies)
 
     assert eve.get(back).headers["Location"] == f"{START}?notice=state"
-    assert own_world.connectors() == []
-    assert own_world.xero.calls("POST", "^/connect/token") == 0
+    assert fresh_world.connectors() == []
+    assert fresh_world.xero.calls("POST", "^/connect/token") == 0
 
 
 @pytest.mark.parametrize("state", ["", "x", "é", "a" * 43])
-def test_a_foreign_state_is_refused_and_costs_no_code(browser: Browser, own_world: World, state):
+def test_a_foreign_state_is_refused_and_costs_no_code(browser: Browser, fresh_world: World, state):
     browser.begin()
     page = browser.get(f"{CALLBACK}?{urlencode({'code': 'stolen', 'state': state})}")
     assert page.headers["Location"] == f"{START}?notice=state"
-    assert own_world.xero.calls("POST", "^/connect/token") == 0
+    assert fresh_world.xero.calls("POST", "^/connect/token") == 0
 
 
-def test_a_state_ends_after_ten_minutes(browser: Browser, own_world: World):
+def test_a_state_ends_after_ten_minutes(browser: Browser, fresh_world: World):
     back = browser.consent(browser.begin())
-    own_world.clock.move(minutes=10)
+    fresh_world.clock.move(minutes=10)
     assert browser.get(back).headers["Location"] == f"{START}?notice=state"
-    assert own_world.xero.calls("POST", "^/connect/token") == 0
+    assert fresh_world.xero.calls("POST", "^/connect/token") == 0
 
 
-def test_only_hashes_and_sealed_values_of_a_visit_are_stored(browser: Browser, own_world: World):
+def test_only_hashes_and_sealed_values_of_a_visit_are_stored(browser: Browser, fresh_world: World):
     page = browser.begin()
     sent = dict(parse_qsl(urlsplit(page.headers["Location"]).query))
-    stored = json.dumps([(row.row, dict(row.values)) for row in visits(own_world)])
+    stored = json.dumps([(row.row, dict(row.values)) for row in visits(fresh_world)])
     assert len(sent["state"]) >= 43
     assert sent["code_challenge_method"] == "S256"
     assert sent["state"] not in stored
     assert browser.cookies["connector-browser"] not in stored
-    own_world.clock.move(minutes=11)
-    Browser(own_world, browser.connecting).begin()
-    assert len(visits(own_world)) == 1
+    fresh_world.clock.move(minutes=11)
+    Browser(fresh_world, browser.connecting).begin()
+    assert len(visits(fresh_world)) == 1
 
 
 def test_the_scopes_asked_for_are_exactly_the_settings(browser: Browser, settings: AppSettings):
@@ -358,12 +336,12 @@ def test_the_callback_never_answers_with_a_page(browser: Browser):
         assert page.headers["Location"].startswith("/connect/xero?notice=")
 
 
-def test_a_person_who_cancels_in_xero_changes_nothing(browser: Browser, own_world: World):
+def test_a_person_who_cancels_in_xero_changes_nothing(browser: Browser, fresh_world: World):
     page = browser.follow(browser.get(browser.consent(browser.begin(), decision="cancel")))
     assert page.status == 400
     assert "You chose not to allow access" in words(page)
-    assert own_world.connectors() == []
-    assert list(own_world.store.rows("grants", "grant")) == []
+    assert fresh_world.connectors() == []
+    assert list(fresh_world.store.rows("grants", "grant")) == []
 
 
 def test_an_error_of_xeros_is_told_without_its_words(browser: Browser):
@@ -373,12 +351,12 @@ def test_an_error_of_xeros_is_told_without_its_words(browser: Browser):
     assert "<b>x</b>" not in page.html
 
 
-def test_a_consent_that_is_too_narrow_names_what_is_missing(browser: Browser, own_world: World):
+def test_a_consent_that_is_too_narrow_names_what_is_missing(browser: Browser, fresh_world: World):
     narrow = "offline_access accounting.invoices accounting.contacts accounting.settings.read"
     page = browser.follow(browser.get(browser.consent(browser.begin(), scope=narrow)))
     assert page.status == 400
     assert "did not allow openid, profile, email, accounting.payments, accounting.settings:" in words(page)
-    assert own_world.connectors() == []
+    assert fresh_world.connectors() == []
     assert "did not allow" not in words(browser.get(START))
     assert set(steps(browser.connect()).values()) == {"✓"}
 
@@ -390,74 +368,74 @@ def test_a_code_that_xero_does_not_take_is_told(browser: Browser):
     assert "connect again" in words(page)
 
 
-def test_connecting_again_never_changes_the_books(browser: Browser, own_world: World):
+def test_connecting_again_never_changes_the_books(browser: Browser, fresh_world: World):
     browser.connect(NZ)
-    before = own_world.connectors()[0]
+    before = fresh_world.connectors()[0]
 
     wrong = browser.follow(browser.get(browser.consent(browser.begin(connector=before.key), organisation=UK, user=1)))
 
     assert wrong.status == 400
     assert f"belongs to the organisation {before.organisation_name}" in words(wrong)
-    assert own_world.connectors() == [before]
+    assert fresh_world.connectors() == [before]
 
 
-def test_connecting_again_brings_back_every_connector_of_the_consent(browser: Browser, own_world: World):
+def test_connecting_again_brings_back_every_connector_of_the_consent(browser: Browser, fresh_world: World):
     browser.connect(NZ)
     browser.connect(UK)
-    one, other = own_world.connectors()
-    connectors.mark(own_world.services, one, "needs_reconnect")
-    assert {found.state for found in own_world.connectors()} == {"needs_reconnect"}
-    told = own_world.get(f"mag_xeroconnectors({other.id})")
+    one, other = fresh_world.connectors()
+    connectors.mark(fresh_world.services, one, "needs_reconnect")
+    assert {found.state for found in fresh_world.connectors()} == {"needs_reconnect"}
+    told = fresh_world.get(f"mag_xeroconnectors({other.id})")
     assert told["mag_xerostatus"] == XeroConnection.DISCONNECTED
     assert "Reconnect Link" in told["mag_xerostatusdetail"]
 
     page = browser.follow(browser.get(browser.consent(browser.begin(connector=one.key), organisation=one.organisation)))
 
     assert set(steps(page).values()) == {"✓"}, words(page)
-    assert {found.state for found in own_world.connectors()} == {"connected"}
+    assert {found.state for found in fresh_world.connectors()} == {"connected"}
     for found in (one, other):
-        row = own_world.get(f"mag_xeroconnectors({found.id})")
+        row = fresh_world.get(f"mag_xeroconnectors({found.id})")
         assert (row["mag_xerostatus"], row.get("mag_xerostatusdetail")) == (XeroConnection.OK, None)
 
 
-def test_a_custom_connection_goes_on_without_typing_it_again(browser: Browser, own_world: World):
+def test_a_custom_connection_goes_on_without_typing_it_again(browser: Browser, fresh_world: World):
     browser.follow(browser.begin(mode="custom", client_id="sandbox-custom", client_secret="sandbox-custom-secret"))
-    connector = own_world.connectors()[0]
+    connector = fresh_world.connectors()[0]
     page = browser.follow(browser.begin(connector=connector.key))
     assert set(steps(page).values()) == {"✓"}, words(page)
-    assert own_world.get(f"mag_xeroconnectors({connector.id})")["mag_connectmode"] == ConnectMode.CUSTOM_CONNECTION
+    assert fresh_world.get(f"mag_xeroconnectors({connector.id})")["mag_connectmode"] == ConnectMode.CUSTOM_CONNECTION
 
 
-def test_a_row_that_was_given_another_organisation_is_not_sealed_anew(browser: Browser, own_world: World):
+def test_a_row_that_was_given_another_organisation_is_not_sealed_anew(browser: Browser, fresh_world: World):
     browser.connect(NZ)
-    sealed = own_world.connectors()[0]
-    own_world.patch(f"mag_xeroconnectors({sealed.id})", {"mag_xerotenantid": UK})
+    sealed = fresh_world.connectors()[0]
+    fresh_world.patch(f"mag_xeroconnectors({sealed.id})", {"mag_xerotenantid": UK})
 
     page = browser.connect(UK)
 
     assert steps(page)["Checking the connector's settings"] == "✗"
     assert steps(page)["Your connection is ready!"] == "·"
     assert "is sealed to that organisation" in words(page)
-    assert own_world.connectors() == [sealed]
+    assert fresh_world.connectors() == [sealed]
 
 
-def test_an_environment_has_one_address_only(browser: Browser, own_world: World):
+def test_an_environment_has_one_address_only(browser: Browser, fresh_world: World):
     browser.connect(NZ)
-    known = own_world.connectors()[0]
-    connectors.remove(own_world.store, known)
-    connectors.write(own_world.store, replace(known, environment="old-name.crm4.dynamics.com"))
+    known = fresh_world.connectors()[0]
+    connectors.remove(fresh_world.store, known)
+    connectors.write(fresh_world.store, replace(known, environment="old-name.crm4.dynamics.com"))
 
     page = browser.connect(NZ)
 
     assert "under the address old-name.crm4.dynamics.com" in words(page)
-    assert [one.environment for one in own_world.connectors()] == ["old-name.crm4.dynamics.com"]
+    assert [one.environment for one in fresh_world.connectors()] == ["old-name.crm4.dynamics.com"]
 
 
-def test_books_that_another_environment_writes_to_are_pointed_out(browser: Browser, own_world: World):
+def test_books_that_another_environment_writes_to_are_pointed_out(browser: Browser, fresh_world: World):
     browser.connect(NZ)
-    known = own_world.connectors()[0]
+    known = fresh_world.connectors()[0]
     copy = replace(known, environment="copy.crm4.dynamics.com", environment_id="33333333-3333-3333-3333-333333333333")
-    connectors.write(own_world.store, copy)
+    connectors.write(fresh_world.store, copy)
 
     page = browser.connect(NZ)
 
@@ -481,28 +459,28 @@ def test_books_that_another_environment_writes_to_are_pointed_out(browser: Brows
         "",
     ],
 )
-def test_a_hostile_environment_is_refused_before_anything_is_sent(browser: Browser, own_world: World, typed):
+def test_a_hostile_environment_is_refused_before_anything_is_sent(browser: Browser, fresh_world: World, typed):
     page = browser.begin(environment=typed)
     assert page.status == 400
     assert "<script>" not in page.html
-    assert own_world.dataverse.log == []
-    assert visits(own_world) == []
+    assert fresh_world.dataverse.log == []
+    assert visits(fresh_world) == []
 
 
-def test_a_time_zone_that_is_none_is_refused(browser: Browser, own_world: World):
+def test_a_time_zone_that_is_none_is_refused(browser: Browser, fresh_world: World):
     for typed in ("Mars/Olympus", "../../etc/passwd", "/etc/passwd"):
         page = browser.begin(time_zone=typed)
         assert page.status == 400
         assert "not an IANA name" in words(page)
 
 
-def test_an_environment_that_does_not_let_us_in_is_told_before_the_consent(browser: Browser, own_world: World):
-    own_world.dataverse.faults.add(Fault("token_expired", method="POST"))
+def test_an_environment_that_does_not_let_us_in_is_told_before_the_consent(browser: Browser, fresh_world: World):
+    fresh_world.dataverse.faults.add(Fault("token_expired", method="POST"))
     page = browser.begin()
     assert page.status == 400
     assert "Connected to Dynamics 365: " in words(page)
     assert "DATAVERSE_TENANT_ID" in words(page)
-    assert visits(own_world) == []
+    assert visits(fresh_world) == []
 
 
 def test_what_was_typed_stays_in_the_form_except_the_secret(browser: Browser):
@@ -512,33 +490,33 @@ def test_what_was_typed_stays_in_the_form_except_the_secret(browser: Browser):
     assert "my-secret" not in page.html
 
 
-def test_a_step_that_fails_gives_its_reason_and_a_second_run_goes_on(browser: Browser, own_world: World):
+def test_a_step_that_fails_gives_its_reason_and_a_second_run_goes_on(browser: Browser, fresh_world: World):
     back = browser.consent(browser.begin())
-    own_world.xero.faults.add(Fault("500", method="GET", path="/Organisation"))
+    fresh_world.xero.faults.add(Fault("500", method="GET", path="/Organisation"))
     failed = browser.follow(browser.get(back))
     assert steps(failed)["Checking the Xero connection"] == "✗"
     assert steps(failed)["Your connection is ready!"] == "·"
     assert "Not yet connected" in failed.html
     assert "What to do:" in words(failed)
-    assert own_world.connectors() == []
+    assert fresh_world.connectors() == []
 
     second = browser.connect()
     assert set(steps(second).values()) == {"✓"}, words(second)
 
 
-def test_reference_data_that_fails_does_not_hold_the_connection_back(browser: Browser, own_world: World):
+def test_reference_data_that_fails_does_not_hold_the_connection_back(browser: Browser, fresh_world: World):
     back = browser.consent(browser.begin())
-    own_world.xero.faults.add(Fault("500", method="GET", path="/BrandingThemes"))
+    fresh_world.xero.faults.add(Fault("500", method="GET", path="/BrandingThemes"))
     page = browser.follow(browser.get(back))
     marks = steps(page)
     assert marks["Loading Branding Themes"] == "✗", words(page)
     assert marks["Loading Tracking Options"] == "✓"
     assert marks["Your connection is ready!"] == "!"
     assert "is loaded again by itself" in words(page)
-    connector = own_world.connectors()[0]
-    own_world.clock.move(minutes=31)
-    assert reference_data.refresh_if_due(connector, own_world.services, own_world.clock.now())
-    assert own_world.get("mag_brandingthemes?$select=mag_name")["value"]
+    connector = fresh_world.connectors()[0]
+    fresh_world.clock.move(minutes=31)
+    assert reference_data.refresh_if_due(connector, fresh_world.services, fresh_world.clock.now())
+    assert fresh_world.get("mag_brandingthemes?$select=mag_name")["value"]
 
 
 # ── who may ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -567,53 +545,53 @@ OID = "http://schemas.microsoft.com/identity/claims/objectidentifier"
     ],
 )
 def test_only_an_administrator_the_platform_vouches_for_gets_in(
-    own_world: World, connecting: Connecting, header, believed, status
+    fresh_world: World, connecting: Connecting, header, believed, status
 ):
     people = ("ada@example.com", ADA)
     entra = replace(
         connecting.settings, is_behind_entra=believed, portal_admins=people, public_url="https://connector.example.com"
     )
     headers = {"x-ms-client-principal": header} if header is not None else {}
-    browser = Browser(own_world, replace(connecting, settings=entra), headers)
+    browser = Browser(fresh_world, replace(connecting, settings=entra), headers)
     for method, url in (("GET", START), ("GET", CALLBACK), ("GET", CHOOSE), ("GET", RESULT)):
         page = browser.send(method, url)
         assert page.status == (status if status != 200 or url == START else 303), url
     if status != 200:
         assert browser.send("POST", START, {"environment": "https://x.crm.dynamics.com"}).status == status
-    assert own_world.dataverse.log == []
+    assert fresh_world.dataverse.log == []
 
 
-def test_nobody_gets_in_by_default(own_world: World, connecting: Connecting):
+def test_nobody_gets_in_by_default(fresh_world: World, connecting: Connecting):
     closed = replace(connecting, settings=replace(connecting.settings, portal_admins=()))
-    assert Browser(own_world, closed, {"x-ms-client-principal": principal(("oid", ADA))}).get(START).status == 403
+    assert Browser(fresh_world, closed, {"x-ms-client-principal": principal(("oid", ADA))}).get(START).status == 403
 
 
 @pytest.mark.parametrize("host", ["evil.example", "localhost:7072", "127.0.0.1:7071", "localhost:7071.evil.example", ""])
-def test_a_local_run_answers_its_own_address_only(own_world: World, connecting: Connecting, host):
-    assert Browser(own_world, connecting, {"host": host}).get(START).status == 403
+def test_a_local_run_answers_its_own_address_only(fresh_world: World, connecting: Connecting, host):
+    assert Browser(fresh_world, connecting, {"host": host}).get(START).status == 403
 
 
 @pytest.mark.parametrize("token", [None, "", "made-up", "é"])
-def test_a_form_without_our_token_is_refused(browser: Browser, own_world: World, token):
+def test_a_form_without_our_token_is_refused(browser: Browser, fresh_world: World, token):
     browser.get(START)
-    form = {"environment": f"https://{own_world.environment}", **({} if token is None else {"form_token": token})}
+    form = {"environment": f"https://{fresh_world.environment}", **({} if token is None else {"form_token": token})}
     for url in (START, CHOOSE):
         assert browser.send("POST", url, form).status == 403
-    assert own_world.dataverse.log == []
+    assert fresh_world.dataverse.log == []
 
 
-def test_a_forms_token_is_of_no_use_in_another_browser(browser: Browser, own_world: World):
+def test_a_forms_token_is_of_no_use_in_another_browser(browser: Browser, fresh_world: World):
     token = re.search(r'name="form_token" value="([^"]+)"', browser.get(START).html)
     assert token
-    other = Browser(own_world, browser.connecting)
+    other = Browser(fresh_world, browser.connecting)
     other.get(START)
     assert other.send("POST", START, {"form_token": unescape(token.group(1))}).status == 403
 
 
-def test_a_form_of_another_site_is_refused(browser: Browser, own_world: World):
+def test_a_form_of_another_site_is_refused(browser: Browser, fresh_world: World):
     token = re.search(r'name="form_token" value="([^"]+)"', browser.get(START).html)
     assert token
-    form = {"form_token": unescape(token.group(1)), "environment": f"https://{own_world.environment}"}
+    form = {"form_token": unescape(token.group(1)), "environment": f"https://{fresh_world.environment}"}
     assert browser.send("POST", START, form, origin="https://evil.example").status == 403
     assert browser.send("POST", START, form, origin="null").status == 403
     assert browser.send("POST", START, form, origin=PUBLIC).status == 303
@@ -630,7 +608,7 @@ def test_what_is_no_page_is_not_found(browser: Browser, method, url):
 # ── the pages themselves ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_the_cookie_and_the_headers_protect_every_answer(browser: Browser, own_world: World, connecting: Connecting):
+def test_the_cookie_and_the_headers_protect_every_answer(browser: Browser, fresh_world: World, connecting: Connecting):
     page = browser.get(START)
     cookie = page.headers["Set-Cookie"]
     assert "HttpOnly" in cookie
@@ -638,7 +616,7 @@ def test_the_cookie_and_the_headers_protect_every_answer(browser: Browser, own_w
     assert "Secure" not in cookie  # http://localhost
     assert "Set-Cookie" not in browser.get(START).headers
     https = replace(connecting.settings, public_url="https://connector.example.com", is_behind_entra=True, portal_admins=(ADA,))
-    secure = Browser(own_world, replace(connecting, settings=https), {"x-ms-client-principal": principal(("oid", ADA))})
+    secure = Browser(fresh_world, replace(connecting, settings=https), {"x-ms-client-principal": principal(("oid", ADA))})
     assert "; Secure" in secure.get(START).headers["Set-Cookie"]
 
     for answer in (page, browser.get("/connect/nothing"), browser.get(CALLBACK), browser.connect()):
@@ -663,15 +641,15 @@ def test_a_browser_may_go_from_the_form_to_xero(browser: Browser, settings: AppS
     assert "form-action 'self' https://login.xero.com;" in policy
 
 
-def test_an_organisation_cannot_write_into_the_page(browser: Browser, own_world: World):
+def test_an_organisation_cannot_write_into_the_page(browser: Browser, fresh_world: World):
     name = '<script>alert("x")</script>&amp;\'"'
-    own_world.xero.change(NZ, "organisation", NZ, Name=name)
+    fresh_world.xero.change(NZ, "organisation", NZ, Name=name)
     page = browser.connect(NZ)
     listed = browser.get(START)
     for shown in (page, listed):
         assert "<script" not in shown.html
         assert name in unescape(shown.html)
-    assert own_world.connectors()[0].organisation_name == name
+    assert fresh_world.connectors()[0].organisation_name == name
 
 
 def test_a_request_that_is_no_form_or_too_long_is_an_empty_form():
@@ -688,9 +666,9 @@ def test_a_request_that_is_no_form_or_too_long_is_an_empty_form():
     assert PageRequest.of("GET", PUBLIC, {"Cookie": "a=b; =;;\x00"}).method == "GET"
 
 
-def test_what_is_stored_for_a_result_ends_after_an_hour(browser: Browser, own_world: World):
+def test_what_is_stored_for_a_result_ends_after_an_hour(browser: Browser, fresh_world: World):
     browser.connect()
     assert browser.get(RESULT).status == 200
-    own_world.clock.move(minutes=61)
+    fresh_world.clock.move(minutes=61)
     assert browser.get(RESULT).headers["Location"] == f"{START}?notice=visit"
     assert timedelta(hours=1) == connect.KEPT
