@@ -44,6 +44,7 @@ START = "/connect/xero"
 CALLBACK = f"{START}/callback"
 ORGANISATION = f"{START}/organisation"
 RESULT = f"{START}/result"
+SIGN_IN = "/.auth/login/aad?post_login_redirect_uri=%2Fconnect%2Fxero"  # App Service authentication's own page
 TABLE, PARTITION = "grants", "visit"
 IN_TIME = timedelta(minutes=10)
 KEPT = timedelta(hours=1)
@@ -95,7 +96,6 @@ class Visit:
     mode: str = "oauth"
     grant: str = ""
     auth_event: str = ""
-    notice: str = ""
     problem: str = ""
     result: str = ""
     etag: str = ""
@@ -113,16 +113,16 @@ def connect(request: PageRequest, connecting: Connecting, now: datetime) -> Page
             pages.check_form(request, visitor, connecting.settings, connecting.services.secrets)
         return route(request, visitor, connecting, now)
     except Refused as refused:
-        return _message(connecting, visitor, refused.status, "Not here", str(refused), again=refused.status != 403)
+        return _message(connecting, visitor, refused.status, "Not here", str(refused))
     except ConnectorError as error:
         return _message(connecting, visitor, 502, "That did not work", str(error))
 
 
-def _message(
-    connecting: Connecting, visitor: Visitor | None, status: int, title: str, message: str, *, again: bool = True
-) -> Page:
-    way_on = START if again and visitor else ""
-    return pages.page("message", visitor, connecting.settings, status=status, title=title, message=message, way_on=way_on)
+def _message(connecting: Connecting, visitor: Visitor | None, status: int, title: str, message: str) -> Page:
+    ways_on = {401: (SIGN_IN, "Sign in"), 403: ("", "")}
+    way_on, label = ways_on.get(status, (START, "Start again"))
+    values = {"title": title, "message": message, "way_on": way_on, "label": label}
+    return pages.page("message", visitor, connecting.settings, status=status, **values)
 
 
 # ── the form ────────────────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -25,7 +25,6 @@ APP_ROLE = "Connector.Administrator"
 """The app role of the Entra app registration that lets a person in, beside PORTAL_ADMINS."""
 
 LONGEST_FORM = 64_000
-BROWSER = "connector-browser"
 _OBJECT_ID = ("http://schemas.microsoft.com/identity/claims/objectidentifier", "oid")
 _USER_NAME = ("http://schemas.xmlsoap.org/ws/2005/05/identity/claims/upn", "upn", "preferred_username")
 _ROLES = ("roles", "http://schemas.microsoft.com/ws/2008/06/identity/claims/role")
@@ -102,7 +101,7 @@ def visitor(request: PageRequest, settings: AppSettings) -> Visitor:
         person = name = LOCAL
     else:
         person, name = _principal(request, settings)
-    browser = request.cookies.get(BROWSER, "")
+    browser = request.cookies.get(_cookie(settings), "")
     if len(browser) < 43:
         return Visitor(person, name, secrets.token_urlsafe(32), is_new_browser=True)
     return Visitor(person, name, browser)
@@ -174,9 +173,18 @@ def _common(visitor: Visitor | None, settings: AppSettings) -> dict[str, str]:
         "X-Content-Type-Options": "nosniff",
     }
     if visitor is not None and visitor.is_new_browser:
-        secure = "; Secure" if settings.public_url.startswith("https://") else ""
-        headers["Set-Cookie"] = f"{BROWSER}={visitor.browser}; Path=/; HttpOnly; SameSite=Lax{secure}"
+        secure = "; Secure" if _is_https(settings) else ""
+        headers["Set-Cookie"] = f"{_cookie(settings)}={visitor.browser}; Path=/; HttpOnly; SameSite=Lax{secure}"
     return headers
+
+
+def _cookie(settings: AppSettings) -> str:
+    """Name the browser's cookie; with the prefix no other host of the domain can set it."""
+    return "__Host-connector" if _is_https(settings) else "connector"
+
+
+def _is_https(settings: AppSettings) -> bool:
+    return settings.public_url.startswith("https://")
 
 
 @cache

@@ -317,7 +317,7 @@ def test_only_hashes_and_sealed_values_of_a_visit_are_stored(browser: Browser, f
     assert len(sent["state"]) >= 43
     assert sent["code_challenge_method"] == "S256"
     assert sent["state"] not in stored
-    assert browser.cookies["connector-browser"] not in stored
+    assert browser.cookies["connector"] not in stored
     fresh_world.clock.move(minutes=11)
     Browser(fresh_world, browser.connecting).begin()
     assert len(visits(fresh_world)) == 1
@@ -553,6 +553,8 @@ def test_only_an_administrator_the_platform_vouches_for_gets_in(
     )
     headers = {"x-ms-client-principal": header} if header is not None else {}
     browser = Browser(fresh_world, replace(connecting, settings=entra), headers)
+    if status == 401:
+        assert 'href="/.auth/login/aad?post_login_redirect_uri=%2Fconnect%2Fxero"' in browser.get(START).html
     for method, url in (("GET", START), ("GET", CALLBACK), ("GET", CHOOSE), ("GET", RESULT)):
         page = browser.send(method, url)
         assert page.status == (status if status != 200 or url == START else 303), url
@@ -617,7 +619,9 @@ def test_the_cookie_and_the_headers_protect_every_answer(browser: Browser, fresh
     assert "Set-Cookie" not in browser.get(START).headers
     https = replace(connecting.settings, public_url="https://connector.example.com", is_behind_entra=True, portal_admins=(ADA,))
     secure = Browser(fresh_world, replace(connecting, settings=https), {"x-ms-client-principal": principal(("oid", ADA))})
-    assert "; Secure" in secure.get(START).headers["Set-Cookie"]
+    kept = secure.get(START).headers["Set-Cookie"]
+    assert kept.startswith("__Host-connector=")
+    assert "; Secure" in kept
 
     for answer in (page, browser.get("/connect/nothing"), browser.get(CALLBACK), browser.connect()):
         assert answer.headers["Cache-Control"] == "no-store"

@@ -11,7 +11,7 @@ import pytest
 
 from functions import connectors, reference_data
 from mappings.choices import XeroConnection
-from sandbox.dataverse.environment import Reference
+from sandbox.dataverse.store import Reference
 from sandbox.xero.demo_company import NZ, UK
 from sandbox.xero.faults import Fault
 from shared.connectors import Connector
@@ -165,14 +165,11 @@ def test_two_options_of_one_name_stay_with_their_own_categories(fresh_world: Wor
     steps = load(fresh_world, connector)
 
     assert counts(steps["Tracking Options"]) == (1, 1, 0)
-    twins = {
-        _id(twin["mag_trackingcategoryid"]): twin
-        for twin in rows(fresh_world, "mag_trackingoption")
-        if twin["mag_name"] == "Twin"
-    }
-    assert twins[parent.id]["mag_trackingoptionid"] == mine
-    assert twins[parent.id]["mag_xerotrackingoptionid"] == f"{other['TrackingCategoryID'][:-4]}abcd"
-    assert len(twins) == 2
+    named = [row for row in rows(fresh_world, "mag_trackingoption") if row["mag_name"] == "Twin"]
+    by_category = {_id(row["mag_trackingcategoryid"]): row for row in named}
+    assert by_category[parent.id]["mag_trackingoptionid"] == mine
+    assert by_category[parent.id]["mag_xerotrackingoptionid"] == f"{other['TrackingCategoryID'][:-4]}abcd"
+    assert len(named) == len(by_category) == 2
 
 
 def test_what_is_archived_in_xero_stays_and_says_so(fresh_world: World, connector: Connector):
