@@ -121,8 +121,8 @@ def connect(request: PageRequest, connecting: Connecting, now: datetime) -> Page
 def _message(connecting: Connecting, visitor: Visitor | None, status: int, title: str, message: str) -> Page:
     ways_on = {401: (SIGN_IN, "Sign in"), 403: ("", "")}
     way_on, label = ways_on.get(status, (START, "Start again"))
-    values = {"title": title, "message": message, "way_on": way_on, "label": label}
-    return pages.page("message", visitor, connecting.settings, status=status, **values)
+    settings = connecting.settings
+    return pages.page("message", visitor, settings, status=status, title=title, message=message, way_on=way_on, label=label)
 
 
 # ── the form ────────────────────────────────────────────────────────────────────────────────────────────────────────────────────

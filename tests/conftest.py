@@ -1,5 +1,6 @@
-"""What every test may use: one Azurite a session."""
+"""What every test may use: one Azurite a session, and the whole product as processes."""
 
 from tests.azurite_fixture import azurite
+from tests.product import product
 
-__all__ = ["azurite"]
+__all__ = ["azurite", "product"]

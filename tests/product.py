@@ -1,4 +1,4 @@
-"""The whole product as processes, one per session: ``from tests.product import product`` in a conftest."""
+"""The whole product as processes: the fixture ``product`` is one for the session, ``running`` gives another."""
 
 import contextlib
 import socket
@@ -22,12 +22,10 @@ def free_ports() -> Ports:
 
 @contextlib.contextmanager
 def running(run_dir: Path, *, time_scale: float = 1) -> Iterator[Product]:
-    """Run everything with two organisations connected, the app looking for due invoices every three seconds."""
+    """Run everything on free ports; nothing is connected yet."""
     product = Product(run_dir, free_ports(), time_scale, say=lambda line: None)
     try:
         product.start()
-        Story(product, say=lambda line: None).connect()
-        product.keep_looking()
         yield product
     finally:
         product.stop()
@@ -35,6 +33,8 @@ def running(run_dir: Path, *, time_scale: float = 1) -> Iterator[Product]:
 
 @pytest.fixture(scope="session")
 def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
-    """Start Azurite, the stand-ins, the Functions host and the console page, and connect two organisations."""
+    """Run everything, with two organisations connected and the app looking for due invoices every three seconds."""
     with running(tmp_path_factory.mktemp("product") / "run") as product:
+        Story(product, say=lambda line: None).connect()
+        product.keep_looking()
         yield product

@@ -1,4 +1,4 @@
-"""A browser and the whole product for it."""
+"""A browser for a test."""
 
 from collections.abc import Iterator
 
@@ -6,9 +6,6 @@ import pytest
 
 from tests.browser import chromium
 from tests.browser.chromium import Chromium
-from tests.product import product
-
-__all__ = ["product"]
 
 
 @pytest.fixture

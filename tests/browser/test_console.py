@@ -59,7 +59,7 @@ def test_a_click_on_add_to_xero_brings_the_invoice_to_xero_and_the_page_shows_it
     assert (document["InvoiceID"], document["Total"]) == (row["mag_xeroid"], Decimal("368.00"))
 
 
-def test_the_keyboard_alone_flags_an_invoice_and_keeps_its_place(product, browser):
+def test_the_keyboard_alone_flags_an_invoice(product, browser):
     invoice = written(product, "kereru", "Pruning", "90.00")
     open_board(product, browser, invoice)
     browser.read(f"{card(invoice)}.querySelector('a').focus()")
