@@ -54,6 +54,7 @@ ADMINISTRATOR = "aroha.ngata@kowhai.example"
 
 class QuietHandler(WSGIRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
 
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
         """Say nothing."""

@@ -11,15 +11,15 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from email.message import Message
 from functools import cached_property
 
-from urllib3 import BaseHTTPResponse, HTTPHeaderDict, PoolManager
-from urllib3.exceptions import HTTPError
+import requests
+from requests.structures import CaseInsensitiveDict
 
 from shared import exact_json
 from shared.dataverse.answers import failure, is_write
 from shared.dataverse.auth import Tokens
 from shared.durations import Durations
 from shared.errors import ConfigurationError, Retryable, Uncertain
-from shared.one_send import one_send_pool, was_never_sent
+from shared.one_send import OneSendSession, was_never_sent
 from shared.services import Answer, Operation
 
 ROOT = "/api/data/v9.2/"
@@ -62,7 +62,7 @@ class DataverseClient:
             body = exact_json.dumps(operation.body).encode()
             headers["Content-Type"] = "application/json; charset=utf-8"
         response = self._http(environment, operation.method, operation.path, headers, body, token, write=write)
-        answer = _answer(response.status, response.headers, response.data)
+        answer = _answer(response.status_code, response.headers, response.content)
         _refuse_for_all(answer, write)
         return answer
 
@@ -74,33 +74,33 @@ class DataverseClient:
         response = self._http(environment, "POST", "$batch", headers, body, token, write=write)
         content_type = response.headers.get("Content-Type", "")
         if not content_type.startswith("multipart/mixed"):
-            whole = _answer(response.status, response.headers, response.data)
+            whole = _answer(response.status_code, response.headers, response.content)
             _refuse_for_all(whole, write)
             if whole.status < 400:
                 raise _no_answer("Dataverse answered the batch with something else.", write)
             return [whole for _ in operations]
-        answers = list(_answers(groups, response.data, content_type))
+        answers = list(_answers(groups, response.content, content_type))
         if len(answers) != len(operations):
             raise _no_answer(f"Dataverse answered {len(answers)} of {len(operations)} operations.", write)
         return answers
 
     def _http(
         self, environment: str, method: str, path: str, headers: dict[str, str], body: bytes, token: str, *, write: bool
-    ) -> BaseHTTPResponse:
+    ) -> requests.Response:
         url = f"https://{environment}{ROOT}{relative(path)}"
         identity = "\n".join((method, url, hashlib.sha256(body).hexdigest()))
         headers["x-ms-client-request-id"] = str(uuid.uuid5(uuid.NAMESPACE_URL, identity))
         headers["Authorization"] = f"Bearer {token}"
         try:
-            return self._pool.request(method, url, headers=headers, body=body or None, redirect=False)
-        except (HTTPError, OSError) as error:
+            return self._session.once(method, url, headers, body)
+        except (requests.RequestException, OSError) as error:
             if was_never_sent(error):
                 raise Retryable(f"{environment} cannot be reached.") from error
             raise _no_answer(f"{environment} gave no answer ({type(error).__name__}).", write) from error
 
     @cached_property
-    def _pool(self) -> PoolManager:
-        return one_send_pool(self._durations)
+    def _session(self) -> OneSendSession:
+        return OneSendSession(self._durations)
 
 
 def relative(path: str) -> str:
@@ -223,7 +223,7 @@ def _part(part: Message) -> Answer:
     payload = part.get_payload(decode=True)
     head, _, content = (payload if isinstance(payload, bytes) else b"").partition(b"\r\n\r\n")
     first, *lines = head.decode("latin-1").split("\r\n")
-    headers = HTTPHeaderDict()
+    headers: CaseInsensitiveDict[str] = CaseInsensitiveDict()
     for line in lines:
         name, _, value = line.partition(":")
         headers[name.strip()] = value.strip()

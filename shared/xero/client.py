@@ -13,22 +13,19 @@ So ``ApiClient`` is overridden at its two seams: ``update_params_for_auth`` uses
 
 from __future__ import annotations
 
-import json
 import logging
-import socket
-from decimal import Decimal
 from functools import cache
 from typing import Any
 from urllib.parse import urlencode
 
-import certifi
 import urllib3
-from urllib3.connection import HTTPConnection
-from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError
+from urllib3.exceptions import HTTPError
 
+from shared import exact_json
 from shared.connectors import Connector, Json
 from shared.durations import Durations
 from shared.errors import ConnectorError, NeedsScope, Retryable
+from shared.one_send import one_send_pool, was_never_sent
 from shared.services import Clock, Lane
 from shared.xero.answers import TokenRefused, translate, unknown_end
 from shared.xero.limits import Limits, Reservation, allowance
@@ -37,10 +34,6 @@ from shared.xero.tokens import Tokens
 log = logging.getLogger(__name__)
 
 LONGEST_KEY = 128
-# A connection that lies idle longer than Azure's outbound NAT allows (4 minutes) must not look alive to the next call.
-KEEP_ALIVE = [(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)]
-if hasattr(socket, "TCP_KEEPIDLE"):
-    KEEP_ALIVE += [(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 60), (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 20)]
 
 
 class XeroClient:
@@ -81,7 +74,7 @@ class XeroClient:
             raise ValueError("An Idempotency-Key has at most 128 characters.")
         if any(not argument.strip(".") for argument in arguments):
             raise ValueError(f"An id given to {operation} is empty: the path would name another resource.")
-        positional = (connector.organisation, *arguments, *(() if body is None else (exact_json(body),)))
+        positional = (connector.organisation, *arguments, *(() if body is None else (exact_json.dumps(body),)))
         keywords = {name: value for name, value in options.items() if value is not None}
         if key:
             keywords["idempotency_key"] = key
@@ -91,9 +84,9 @@ class XeroClient:
         answer: Any = None
         try:
             answer = method(*positional, **keywords, _preload_content=False)
-        except (NewConnectionError, ConnectTimeoutError) as error:
-            raise Retryable(f"Xero could not be reached ({type(error).__name__}).") from error
         except (HTTPError, OSError) as error:
+            if was_never_sent(error):
+                raise Retryable(f"Xero could not be reached ({type(error).__name__}).") from error
             raise unknown_end(request.method, f"Xero did not answer ({type(error).__name__})") from error
         finally:
             self._settle(reservation, answer)
@@ -117,34 +110,6 @@ class XeroClient:
             self._limits.settle(reservation, status, headers, self._clock.now())
         except ConnectorError as error:
             log.warning("The limiter of %s was not settled: %s", reservation.tenant, error)
-
-
-def one_send_pool(durations: Durations) -> urllib3.PoolManager:
-    """Return a connection pool whose every request is one send: no retries, no redirects, time-outs always."""
-    return urllib3.PoolManager(
-        maxsize=16,
-        ca_certs=certifi.where(),
-        timeout=urllib3.Timeout(connect=durations.connect, read=durations.read),
-        retries=False,
-        socket_options=[*HTTPConnection.default_socket_options, *KEEP_ALIVE],
-    )
-
-
-def exact_json(value: Any) -> str:
-    """Write JSON with every Decimal as the number it is; raise TypeError for a float, ValueError for a Decimal that is no number."""
-    match value:
-        case dict():
-            return "{" + ",".join(f"{json.dumps(name)}:{exact_json(child)}" for name, child in value.items()) + "}"
-        case list() | tuple():
-            return "[" + ",".join(map(exact_json, value)) + "]"
-        case Decimal():
-            if not value.is_finite():
-                raise ValueError(f"{value} is not a number JSON can carry.")
-            return format(value, "f")
-        case float():
-            raise TypeError("Money is Decimal: a float does not go to Xero.")
-        case _:
-            return json.dumps(value)
 
 
 def _sdk_method(pool: urllib3.PoolManager, token: str, base_url: str, operation: str) -> tuple[Any, Any]:

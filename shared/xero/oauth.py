@@ -15,12 +15,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import quote, urlencode
 
-import certifi
-import urllib3
+from urllib3 import make_headers
 from urllib3.exceptions import HTTPError
 
 from shared.durations import Durations
 from shared.errors import ConfigurationError, NeedsReconnect, Retryable
+from shared.one_send import one_send_pool
 from shared.services import Clock
 from shared.xero.answers import translate
 
@@ -74,11 +74,7 @@ class OAuth:
         self._identity_url = identity_url.rstrip("/")
         self._api_url = api_url.rstrip("/")
         # A refresh must end well within the lease of its row.
-        self._pool = urllib3.PoolManager(
-            ca_certs=certifi.where(),
-            timeout=urllib3.Timeout(connect=durations.connect, read=min(durations.read, durations.token_lease / 4)),
-            retries=False,
-        )
+        self._pool = one_send_pool(replace(durations, read=min(durations.read, durations.token_lease / 4)))
 
     def authorize_url(self, redirect_uri: str, scopes: Sequence[str], state: str, code_challenge: str = "") -> str:
         """Return the address of the consent page; *code_challenge* is the S256 one of PKCE, optional for an app with a secret."""
@@ -141,7 +137,7 @@ class OAuth:
         return TokenSet(access_token, str(answer.get("refresh_token") or ""), expires_at, tuple(str(scope).split()))
 
     def _identity(self, path: str, form: Mapping[str, str], client_id: str, client_secret: str) -> dict[str, Any]:
-        headers = urllib3.make_headers(basic_auth=f"{client_id}:{client_secret}")
+        headers = make_headers(basic_auth=f"{client_id}:{client_secret}")
         headers |= {"Content-Type": "application/x-www-form-urlencoded", "Accept": "application/json"}
         status, body = self._send("POST", self._identity_url + path, headers, urlencode(form))
         if status >= 500 or status == 429 or 300 <= status < 400:

@@ -70,11 +70,16 @@ class Call:
 
 @dataclass
 class FaultPlan:
-    """Count I/Os from 1 and let the planned ones fail; *edits* happen just before their I/O, which goes on."""
+    """Count I/Os from 1 and let the planned ones fail.
+
+    *then* is a second fault: so many I/Os after the first, the kind of this index (modulo the kinds that can happen there). *edits*
+    happen just before their I/O, which goes on.
+    """
 
     clock: FakeClock
     durations: Durations
     faults: Mapping[int, str] = field(default_factory=dict)
+    then: tuple[int, int] | None = None
     edits: Mapping[int, Callable[[], None]] = field(default_factory=dict)
     calls: list[Call] = field(default_factory=list)
     fired: list[str] = field(default_factory=list)
@@ -90,6 +95,8 @@ class FaultPlan:
             self.fired.append(f"{number} an edit before {call}")
             self.edits[number]()
         kind = self.faults.get(number, "")
+        if self.then and number - self.then[0] in self.faults:
+            kind = call.kinds[self.then[1] % len(call.kinds)]
         if not kind:
             return perform()
         assert kind in call.kinds, f"{kind} cannot happen to {call}"
@@ -321,6 +328,7 @@ class CrashWorld(World):
     # ── the state, taken and put back ──
 
     def keep(self) -> dict[str, Any]:
+        """Take everything that outlives a process."""
         return {
             "now": self.clock.now(),
             "tables": {name: dict(rows) for name, rows in self.store._tables.items()},
@@ -331,6 +339,7 @@ class CrashWorld(World):
         }
 
     def put_back(self, kept: dict[str, Any], faults: Mapping[int, str] | None = None, **plan: Any) -> None:
+        """Put back what ``keep`` took and begin with a plan."""
         self.clock.set(kept["now"])
         self.store._tables = {name: dict(rows) for name, rows in kept["tables"].items()}
         self.queues.queues = {name: list(messages) for name, messages in kept["queues"].items()}
@@ -349,9 +358,13 @@ class CrashWorld(World):
 
     # ── the host ──
 
-    def run(self) -> timedelta:
-        """Let timers and the host run until every invoice has come to rest; return how long that took."""
-        begun = next_tick = self.clock.now()
+    def run(self, *, swept: bool = False) -> timedelta:
+        """Let timers and the host run until every invoice has come to rest; return how long that took.
+
+        *swept*: the sweep has just been, the next tick is five minutes away.
+        """
+        begun = self.clock.now()
+        next_tick = begun + EVERY if swept else begun
         while True:
             if self.clock.now() >= next_tick:
                 next_tick = self.clock.now() + (EVERY if self._ticked() else timedelta(minutes=1))

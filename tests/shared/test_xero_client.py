@@ -41,10 +41,11 @@ from shared.errors import (
     Throttled,
     Uncertain,
 )
+from shared.exact_json import dumps as exact_json
 from shared.services import Lane, Xero
 from shared.storage.seal import Seal
 from shared.xero.answers import TokenRefused
-from shared.xero.client import XeroClient, exact_json
+from shared.xero.client import XeroClient
 from shared.xero.limits import Allowance, Limits, Reservation
 from shared.xero.oauth import OAuth, TokenSet, claims
 from shared.xero.tokens import Tokens
