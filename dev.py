@@ -80,7 +80,8 @@ def test(arguments: list[str]) -> int:
         print(f"== {name} {'failed' if codes[name] else 'passed'} in {time.monotonic() - began:.1f} s\n", flush=True)
     failed = [name for name, code in codes.items() if code]
     print(f"== pytest{f' (failed so far: {chr(44).join(failed)})' if failed else ''}", flush=True)
-    code = run([python(), "-m", "pytest", f"--basetemp={ROOT / '.run' / 'pytest'}", *arguments])
+    spread = ["--numprocesses=auto", "--dist=loadgroup"]
+    code = run([python(), "-m", "pytest", f"--basetemp={ROOT / '.run' / 'pytest'}", *spread, *arguments])
     return next((code for code in codes.values() if code), code)
 
 

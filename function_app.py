@@ -87,8 +87,11 @@ app = func.FunctionApp(http_auth_level=func.AuthLevel.ANONYMOUS)
 @app.function_name("tick")
 @app.timer_trigger(arg_name="timer", schedule="%TICK_SCHEDULE%", use_monitor=False)
 def run_tick(timer: func.TimerRequest) -> None:
-    """Ask for every sweep that is due, and drain the poison queues."""
+    """Ask for every sweep that is due, drain the poison queues, and forget the sign-ins that ended."""
+    from functions.connect_dynamics import forget_ended
+
     tick(world().services, CLOCK.now())
+    forget_ended(world().services.store, CLOCK.now())
 
 
 @app.function_name("keep-alive")

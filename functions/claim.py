@@ -89,7 +89,7 @@ def take(services: Services, connector: str, flow: str, record: str, owner: str)
     now = services.clock.now()
     claim = read(services, connector, flow, record)
     if claim.state == "held" and now < claim.until and claim.owner != owner:
-        look_again = timedelta(seconds=services.durations.first_delay / 4)  # it is usually done long before its lease ends
+        look_again = timedelta(seconds=services.durations.first_delay / 20)  # it is usually done long before its lease ends
         raise NotReady("Another worker has this record in hand.", min(claim.until - now, look_again))
     if now < claim.hold:
         raise NotReady("Xero may still finish an earlier try; it is looked up after the hold.", claim.hold - now)

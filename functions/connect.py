@@ -5,6 +5,7 @@
     GET  /connect/xero/callback       back from Xero: always answers with a redirect, for its address holds a code
     GET, POST …/organisation          choose, when the consent opens more than one
     GET  /connect/xero/result         the checklist: each step with a tick, or the reason and the way out
+    …    /connect/dynamics…           choose the environment by signing in (connect_dynamics.py)
 
 A *visit* is what one browser is in the middle of: a row of ``grants`` (partition "visit") under the hash of the browser's cookie. Its
 state of OAuth is used once, within ten minutes, by the person and browser that began. Everything can be done again: the second
@@ -26,9 +27,9 @@ from typing import Any, TypeVar
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from functions import connectors, pages, reference_data
+from functions import connect_dynamics, connectors, pages, reference_data
 from functions.history import NAMESPACE
-from functions.pages import Page, PageRequest, Refused, Visitor
+from functions.pages import Page, PageRequest, Refused, Step, Visitor
 from functions.time_zones import IANA
 from mappings.choices import ConnectMode
 from shared.connectors import Connector, Json, seal
@@ -73,16 +74,6 @@ class Connecting:
 
 
 @dataclass(frozen=True)
-class Step:
-    """One line of the checklist; ``state`` is done, warning, failed or not tried."""
-
-    title: str
-    state: str = "not tried"
-    detail: str = ""
-    fix: str = ""
-
-
-@dataclass(frozen=True)
 class Visit:
     """What one browser is in the middle of. ``verifier`` (PKCE) is sealed, ``state`` the hash of the one that may come back."""
 
@@ -102,7 +93,7 @@ class Visit:
 
 
 def connect(request: PageRequest, connecting: Connecting, now: datetime) -> Page:
-    """Answer any request below /connect/xero; never raises for what a person, Xero or Dataverse may do."""
+    """Answer any request below /connect; never raises for what a person, Xero or Dataverse may do."""
     visitor: Visitor | None = None
     try:
         visitor = pages.visitor(request, connecting.settings)
@@ -135,7 +126,9 @@ def _show_form(request: PageRequest, visitor: Visitor, connecting: Connecting, n
         title, message = "That did not work", visit.problem
         _forget(connecting.services.store, visitor)
     notice = {"title": title, "message": message} if title else None
-    return _form(connecting, visitor, notice, status=400 if notice else 200)
+    chosen = connect_dynamics.chosen(visitor, connecting, now)
+    form = {"environment": f"https://{chosen.environment}"} if chosen else None
+    return _form(connecting, visitor, notice, form, status=400 if notice else 200, chosen=chosen)
 
 
 def _form(
@@ -145,6 +138,7 @@ def _form(
     form: Mapping[str, str] | None = None,
     *,
     status: int = 200,
+    chosen: connect_dynamics.Chosen | None = None,
 ) -> Page:
     typed = {name: (form or {}).get(name, "") for name in ("environment", "time_zone", "mode", "client_id")}
     return pages.page(
@@ -157,6 +151,8 @@ def _form(
         connectors=connectors.read_all(connecting.services.store),
         notice=notice,
         form=typed,
+        chosen=chosen,
+        may_sign_in=bool(connecting.settings.dataverse_client_id),
     )
 
 
@@ -179,6 +175,7 @@ def _begin(request: PageRequest, visitor: Visitor, connecting: Connecting, now: 
             check_environment(checklist, connecting.services, environment)
         except Stopped:
             raise ConfigurationError(f"{checklist.steps[-1].title}: {checklist.steps[-1].detail}") from None
+        connect_dynamics.forget(visitor, connecting.services.store)
         visit = Visit(
             visitor.person,
             now + IN_TIME,
@@ -351,6 +348,7 @@ ROUTES: dict[tuple[str, str], Callable[[PageRequest, Visitor, Connecting, dateti
     ("GET", ORGANISATION): _show_organisations,
     ("POST", ORGANISATION): _take_organisation,
     ("GET", RESULT): _show_result,
+    **connect_dynamics.ROUTES,
 }
 
 

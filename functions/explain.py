@@ -193,8 +193,16 @@ UNKNOWN = Row(
 _PATTERNS = tuple((re.compile(row.pattern, re.IGNORECASE | re.DOTALL), row) for row in ROWS)
 
 
+_XERO_PATH = re.compile(r"[A-Za-z]+\[[0-9]+\](?:\.LineItems\[(?P<line>[0-9]+)\])?.*")
+
+
 def explain(problem: Problem) -> Problem:
-    """Return *problem* with what it lacks of cause, fix and who acts; its message stays as it was written."""
+    """Return *problem* with what it lacks of cause, fix and who acts; its message stays as it was written.
+
+    A place in the words of an API (``Invoices[0].LineItems[1]``) becomes one in the reader's (Line 2), or none.
+    """
+    if path := _XERO_PATH.fullmatch(problem.where):
+        problem = replace(problem, where=f"Line {int(path['line']) + 1}" if path["line"] else "")
     row = _row(problem.message)
     if row is UNKNOWN and problem.fix:
         return problem  # our own words, which say it all

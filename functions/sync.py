@@ -23,6 +23,7 @@ from shared.connectors import Connector
 from shared.dataverse import answers
 from shared.errors import (
     BadMessage,
+    ConfigurationError,
     ConnectorError,
     Disconnected,
     NeedsReconnect,
@@ -137,12 +138,12 @@ def check_seal(connector: Connector) -> None:
 def tell(work: Work, outcome: Outcome) -> None:
     """Say on the record itself what holds it up: Export Status and a Sync History row, in one change set.
 
-    Only the row that was read is told: one that was written since, perhaps by our own try whose answer was lost, has moved on
-    (Changed). A wait of a record that crossed before leaves its Export Status alone: Ready to update still asks for the update.
+    Only the row that was read gets a new Export Status: one that was written since, perhaps by our own try whose answer was lost,
+    has moved on (Changed). A wait of a record that crossed before leaves it alone: Ready to update still asks for the update.
     """
     row = f"{history.LOOKUPS[work.message.table][1]}({work.message.record_id})"
     operations = [replace(history.failure(work, outcome), change_set="tell")]
-    if outcome.again is None or not work.record.get("mag_synchedwithxero"):
+    if work.record and (outcome.again is None or not work.record.get("mag_synchedwithxero")):
         status = {"mag_exportstatus": EXPORT_STATUS[outcome.status].value}
         operations.insert(0, Operation("PATCH", row, status, {"If-Match": work.record["@odata.etag"]}, change_set="tell"))
     answers.results(operations, work.services.dataverse.send(work.connector.environment, operations))
@@ -189,10 +190,12 @@ def _fail(work: Work, error: ConnectorError) -> Outcome:
 def _is_worth_telling(work: Work, error: ConnectorError, outcome: Outcome) -> bool:
     """Tell a wait when it begins, not at each of its tries: our writes start other people's automations.
 
-    A record that was not read cannot be told: it may have crossed already.
+    A record that could not be read may have crossed already: only what an administrator must mend is told on it, once.
     """
-    if not work.record or (isinstance(error, Throttled | NotReady) and outcome.delay <= SHORT):
+    if isinstance(error, Throttled | NotReady) and outcome.delay <= SHORT:
         return False
+    if not work.record:
+        return isinstance(error, ConfigurationError) and work.message.attempt == 1
     already_told = work.message.attempt > 1 and work.record.get("mag_exportstatus") == ExportStatus.WAITING.value
     return not (outcome.again is not None and already_told)
 

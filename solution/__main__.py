@@ -1,7 +1,8 @@
-"""Print what is generated from the schema: `python -m solution data-model` or `python -m solution contract`."""
+"""Print or build what is generated from the schema: `python -m solution`."""
 
 import sys
 from collections.abc import Callable, Mapping
+from importlib import import_module
 
 from solution.contract import contract
 from solution.guide import data_model
@@ -11,19 +12,31 @@ COMMANDS: Mapping[str, tuple[Callable[[], str], str]] = {
     "contract": (contract, "the tables for tests: keep it in solution/contract.json"),
 }
 
+# fmt: off
+TOOLS: Mapping[str, tuple[str, str]] = {
+    # command     module whose main(arguments) runs it   purpose
+    "build":     ("solution.build",                      "write the solution zips into dist/"),
+    "pictures":  ("solution.pictures",                   "render the forms into docs/pictures/ (needs Chromium)"),
+}
+# fmt: on
+
 
 def usage() -> str:
     """Return one line per command."""
-    lines = [f"  python -m solution {name:<12} {purpose}" for name, (_, purpose) in COMMANDS.items()]
-    return "\n".join(["Print what is generated from the Dataverse schema.", "", *lines, ""])
+    printed = [f"  python -m solution {name:<12} {purpose}" for name, (_, purpose) in COMMANDS.items()]
+    run = [f"  python -m solution {name:<12} {purpose}" for name, (_, purpose) in TOOLS.items()]
+    return "\n".join(["Print what is generated from the Dataverse schema:", "", *printed, "", "Or run:", "", *run, ""])
 
 
 def main(arguments: list[str]) -> int:
-    """Print one document; without a known command print the usage and return 2 (0 when it was asked for)."""
+    """Print one document or run one tool; without a known command print the usage and return 2 (0 when it was asked for)."""
     sys.stdout.reconfigure(encoding="utf-8", newline="\n")  # type: ignore[union-attr]
     if len(arguments) == 1 and arguments[0] in COMMANDS:
         sys.stdout.write(COMMANDS[arguments[0]][0]())
         return 0
+    if arguments and arguments[0] in TOOLS:
+        code: int = import_module(TOOLS[arguments[0]][0]).main(arguments[1:])
+        return code
     asked = arguments in (["-h"], ["--help"], [])
     (sys.stdout if asked else sys.stderr).write(usage())
     return 0 if asked else 2

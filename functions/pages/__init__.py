@@ -80,6 +80,16 @@ class Page:
 
 
 @dataclass(frozen=True)
+class Step:
+    """One line of a checklist; ``state`` is done, warning, failed or not tried."""
+
+    title: str
+    state: str = "not tried"
+    detail: str = ""
+    fix: str = ""
+
+
+@dataclass(frozen=True)
 class Visitor:
     """Who is there: ``person`` is the Entra object id (or "local"), ``browser`` the secret of this browser's cookie."""
 

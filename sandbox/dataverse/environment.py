@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from decimal import Decimal
 from urllib.parse import urlsplit
 from uuid import UUID, uuid5
@@ -67,14 +68,23 @@ class Environment:
         self, store: Store, clock: Clock, *, url: str, zone: ZoneInfo, publish: Callable[[Environment, list[Event]], None]
     ) -> None:
         self.store = store
-        self.model: Mapping[str, TableModel] = store.model
         self.clock = clock
         self.url = url.rstrip("/")
         self.zone = zone
-        self.tables_by_set = {table.entity_set: table for table in self.model.values()}
+        self.index_time = timedelta(seconds=2)  # how long the index of a new alternate key is not Active yet
         self._publish = publish
         self._events: list[Event] = []
         self._depth = 0
+
+    @property
+    def model(self) -> Mapping[str, TableModel]:
+        """Return the tables there are now."""
+        return self.store.model
+
+    @property
+    def tables_by_set(self) -> dict[str, TableModel]:
+        """Return the tables by the name of their entity set."""
+        return {table.entity_set: table for table in self.model.values()}
 
     @property
     def host(self) -> str:

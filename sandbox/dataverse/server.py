@@ -185,6 +185,7 @@ def _serve_api(app: Flask, sandbox: Sandbox) -> None:
             "Id": environment.organization_id,
             "EnvironmentId": environment.organization_id,
             "TenantId": sandbox.directory.tenant,
+            "Region": "OCE",
             "State": 0,
             "Version": "9.2.26111.0",
         }

@@ -1,4 +1,4 @@
-"""Keep an environment's rows in SQLite, one SQLite table per Dataverse table, typed by the model.
+"""Keep an environment's rows in SQLite, one SQLite table per Dataverse table, typed by the model, which customizing changes.
 
 Text compares as SQL Server compares it in Dataverse (no case, no accents); decimals are kept as text and compare exactly.
 One connection, one lock: transactions are serial, so a change set is atomic by construction.
@@ -6,6 +6,7 @@ One connection, one lock: transactions are serial, so a change set is atomic by 
 
 from __future__ import annotations
 
+import json
 import re
 import sqlite3
 import threading
@@ -14,10 +15,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from decimal import Decimal
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sandbox.entra.directory import new_signing_key
 from solution.model import ColumnModel, TableModel
+
+from . import definition
 
 LOOKUPS = frozenset({"lookup", "owner", "customer"})
 DECIMALS = frozenset({"decimal", "money"})
@@ -84,13 +87,10 @@ class Store:
     """The rows of one environment."""
 
     def __init__(self, database: str, model: Mapping[str, TableModel]) -> None:
-        self.model = model
-        self.intersects = {
-            intersect: tuple(sorted((table.name, other)))
-            for table in model.values()
-            for other, intersect in table.many_to_many.values()
-        }
-        self._listed = {table.name: _listed(table) for table in model.values()}
+        """Open a database; the tables and columns of *model* are added to those it has."""
+        self.model: Mapping[str, TableModel] = {}
+        self.intersects: Mapping[str, tuple[str, str]] = {}
+        self._listed: dict[str, str] = {}
         self._lock = threading.RLock()
         self._depth = 0
         self._db = sqlite3.connect(database, check_same_thread=False, isolation_level=None)
@@ -100,7 +100,10 @@ class Store:
         self._db.execute("PRAGMA journal_mode = WAL")
         self._db.execute("PRAGMA synchronous = NORMAL")
         with self.transaction():
-            self._create_tables()
+            self._create_own_tables()
+            self._know(self._kept_model())
+            kept = self.model
+            self.define(*(definition.merged(kept.get(name), table) for name, table in model.items()))
 
     def close(self) -> None:
         """Close the database."""
@@ -122,18 +125,21 @@ class Store:
         with closing(sqlite3.connect(":memory:")) as source, self._lock:
             source.deserialize(image)
             source.backup(self._db)
+            self._know(self._kept_model())
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """Run a block atomically; blocks nest, an exception undoes the innermost one it leaves."""
         with self._lock:
-            savepoint = f"depth{self._depth}"
+            savepoint, model = f"depth{self._depth}", self.model
             self._db.execute(f"SAVEPOINT {savepoint}")
             self._depth += 1
             try:
                 yield
             except BaseException:
                 self._db.execute(f"ROLLBACK TO {savepoint}")
+                if self.model is not model:
+                    self._know(model)
                 raise
             finally:
                 self._depth -= 1
@@ -248,25 +254,88 @@ class Store:
             )
             return cursor.rowcount == 1
 
-    def _create_tables(self) -> None:
+    # --- what there is: changed by customizing ---------------------------------------------------------------------
+
+    def define(self, *tables: TableModel) -> None:
+        """Add tables or change them; what rows hold in the columns that stay is kept."""
+        with self.transaction():
+            before = self.model
+            for table in tables:
+                self._define(before.get(table.name), table)
+                self._db.execute('INSERT OR REPLACE INTO "#model" VALUES (?, ?)', (table.name, definition.written(table)))
+            self._know({**before, **{table.name: table for table in tables}})
+            for intersect, (one, other) in self.intersects.items():
+                self._db.execute(
+                    f'CREATE TABLE IF NOT EXISTS "{intersect}" ("{one}" TEXT, "{other}" TEXT, PRIMARY KEY ("{one}", "{other}"))'
+                )
+
+    def undefine(self, *names: str) -> None:
+        """Drop tables, intersect tables too, with their rows."""
+        with self.transaction():
+            for name in names:
+                self._db.execute(f'DROP TABLE IF EXISTS "{name}"')
+                self._db.execute('DELETE FROM "#model" WHERE name = ?', (name,))
+            self._know({name: table for name, table in self.model.items() if name not in names})
+
+    def facts(self, kind: str) -> dict[str, Any]:
+        """Return everything kept of a kind of thing that is no row, by name."""
+        found = self.query('SELECT name, json FROM "#fact" WHERE kind = ? ORDER BY rowid', (kind,))
+        return {str(name): json.loads(str(text)) for name, text in found}
+
+    def keep(self, kind: str, name: str, fact: Any) -> None:
+        """Keep or replace a fact."""
+        with self.transaction():
+            self._db.execute('INSERT OR REPLACE INTO "#fact" VALUES (?, ?, ?)', (kind, name, json.dumps(fact)))
+
+    def forget(self, kind: str, name: str) -> None:
+        """Forget a fact."""
+        with self.transaction():
+            self._db.execute('DELETE FROM "#fact" WHERE kind = ? AND name = ?', (kind, name))
+
+    def _know(self, model: Mapping[str, TableModel]) -> None:
+        self.model = model
+        self.intersects = {
+            intersect: tuple(sorted((table.name, other)))
+            for table in model.values()
+            for other, intersect in table.many_to_many.values()
+        }
+        self._listed = {table.name: _listed(table) for table in model.values()}
+
+    def _kept_model(self) -> dict[str, TableModel]:
+        found = self.query('SELECT name, json FROM "#model" ORDER BY rowid')
+        return {str(name): definition.read(str(text)) for name, text in found}
+
+    def _create_own_tables(self) -> None:
         self._db.execute('CREATE TABLE IF NOT EXISTS "#counter" (name TEXT PRIMARY KEY, value INTEGER)')
         self._db.execute('INSERT OR IGNORE INTO "#counter" VALUES (?, ?)', ("version", FIRST_VERSION))
         self._db.execute('CREATE TABLE IF NOT EXISTS "#deleted" ("table" TEXT, id TEXT, version INTEGER)')
-        for table in self.model.values():
+        self._db.execute('CREATE TABLE IF NOT EXISTS "#model" (name TEXT PRIMARY KEY, json TEXT)')
+        self._db.execute('CREATE TABLE IF NOT EXISTS "#fact" (kind TEXT, name TEXT, json TEXT, PRIMARY KEY (kind, name))')
+
+    def _define(self, before: TableModel | None, table: TableModel) -> None:
+        if before is None:
             parts = ['"#rowid" INTEGER PRIMARY KEY', '"#version" INTEGER']
             for column in table.columns.values():
                 unique = " UNIQUE" if column.name == table.key else ""
-                parts.append(f'"{column.name}" {_affinity(column)} COLLATE {collation(column)}{unique}')
-                if len(column.targets) > 1:
-                    parts.append(f'"{column.name}#table" TEXT')
+                parts += [f"{part}{unique}" for part in _cells(column)]
             self._db.execute(f'CREATE TABLE IF NOT EXISTS "{table.name}" ({", ".join(parts)})')
-        for table in self.model.values():
-            for child, column_name in table.one_to_many.values():
-                self._db.execute(f'CREATE INDEX IF NOT EXISTS "{child}.{column_name}" ON "{child}" ("{column_name}")')
-        for intersect, (one, other) in self.intersects.items():
-            self._db.execute(
-                f'CREATE TABLE IF NOT EXISTS "{intersect}" ("{one}" TEXT, "{other}" TEXT, PRIMARY KEY ("{one}", "{other}"))'
-            )
+        else:
+            for column in before.columns.values():
+                now = table.columns.get(column.name)
+                if now is None or list(_cells(now)) != list(_cells(column)):
+                    self._db.execute(f'DROP INDEX IF EXISTS "{table.name}.{column.name}"')
+                    for cell in _cells(column):
+                        self._db.execute(f'ALTER TABLE "{table.name}" DROP COLUMN {cell.split(" ")[0]}')
+            for column in table.columns.values():
+                was = before.columns.get(column.name)
+                if was is None or list(_cells(was)) != list(_cells(column)):
+                    for cell in _cells(column):
+                        self._db.execute(f'ALTER TABLE "{table.name}" ADD COLUMN {cell}')
+        for column in table.columns.values():
+            if column.is_lookup and column.create:
+                self._db.execute(
+                    f'CREATE INDEX IF NOT EXISTS "{table.name}.{column.name}" ON "{table.name}" ("{column.name}")'
+                )
 
     def _row(self, table: str, values: Sequence[Parameter]) -> Row:
         cells = iter(values)
@@ -276,6 +345,13 @@ class Store:
             pointed = next(cells) if len(column.targets) > 1 else (column.targets[0] if column.targets else None)
             row[column.name] = _restored(column, value, pointed)
         return row
+
+
+def _cells(column: ColumnModel) -> Iterator[str]:
+    """Return the SQLite columns of a column, as a CREATE TABLE writes them."""
+    yield f'"{column.name}" {_affinity(column)} COLLATE {collation(column)}'
+    if len(column.targets) > 1:
+        yield f'"{column.name}#table" TEXT'
 
 
 def _listed(table: TableModel) -> str:

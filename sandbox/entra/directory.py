@@ -11,7 +11,7 @@ import hashlib
 import json
 import secrets
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import cached_property, lru_cache
 from typing import Any
@@ -149,7 +149,8 @@ class Directory:
                 grant = self._refresh.get(form.get("refresh_token", ""))
                 if grant is None or grant.client_id != application.client_id:
                     raise Denied("invalid_grant", 9002313, "Invalid request. The refresh token is malformed or not known.")
-                return self._delegated(grant)
+                # One refresh token serves every resource the person consented to.
+                return self._delegated(replace(grant, scopes=tuple(form.get("scope", "").split()) or grant.scopes))
         raise Denied("unsupported_grant_type", 70003, "The app requested an unsupported grant type.")
 
     def application_token(self, application: Application, resource: str) -> str:

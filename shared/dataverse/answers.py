@@ -68,7 +68,21 @@ def row_id(answer: Answer) -> str:
 
 
 def failure(answer: Answer, *, write: bool) -> ConnectorError:
-    """Return the error an *answer* that is no success stands for."""
+    """Return the error an *answer* that is no success stands for.
+
+    A read that is refused is our own question gone wrong, such as a column the environment does not have: no salesperson can mend
+    that, so it is never Rejected.
+    """
+    found = _failure(answer, write)
+    if write or not isinstance(found, Rejected):
+        return found
+    return ConfigurationError(
+        f"Dataverse refused a read: {found} Check that the connector's solution is installed in its newest version, and the columns"
+        " that mappings/local.py names."
+    )
+
+
+def _failure(answer: Answer, write: bool) -> ConnectorError:
     error = answer.body.get("error") if isinstance(answer.body, Mapping) else None
     code = str(error.get("code") or "").lower() if isinstance(error, Mapping) else ""
     message = str(error.get("message") or "").strip() if isinstance(error, Mapping) else ""

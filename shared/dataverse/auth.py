@@ -20,7 +20,7 @@ MICROSOFT_LOGINS = (
     "login.microsoft.com",
 )
 
-_SIGN_IN_CODE = re.compile(r"AADSTS[0-9]+")
+SIGN_IN_CODE = re.compile(r"AADSTS[0-9]+")
 _TRANSIENT = re.compile(r"HTTP Error: (5[0-9][0-9]|429)|AADSTS90033|AADSTS90024|temporarily_unavailable|server_error")
 
 
@@ -74,12 +74,12 @@ def credential(settings: AppSettings) -> Any:
     if settings.dataverse_client_secret:
         return ClientSecretCredential(tenant, client, settings.dataverse_client_secret, **options)
     try:
-        return CertificateCredential(tenant, client, certificate_data=_certificate(settings), **options)
+        return CertificateCredential(tenant, client, certificate_data=certificate(settings), **options)
     except ValueError as error:
         raise ConfigurationError("The setting DATAVERSE_CLIENT_CERTIFICATE holds no certificate with its private key.") from error
 
 
-def _certificate(settings: AppSettings) -> bytes:
+def certificate(settings: AppSettings) -> bytes:
     """Read the certificate with its key: PEM text (line ends may be written \\n), base64 of a PFX as Key Vault gives it, or a file."""
     text = settings.dataverse_client_certificate
     if text.startswith("-----BEGIN"):
@@ -102,13 +102,13 @@ def _sign_in_error(error: Exception) -> ConnectorError:
     unreachable = ServiceRequestError | ServiceResponseError
     if isinstance(error, unreachable) or isinstance(error.__cause__, unreachable) or _TRANSIENT.search(text):
         return Retryable("Microsoft Entra ID cannot be reached.")
-    code = _SIGN_IN_CODE.search(text)
-    reason = f"{_REASONS.get(code.group(), 'it refused the app')} ({code.group()})" if code else "it gave no token"
+    code = SIGN_IN_CODE.search(text)
+    reason = f"{REASONS.get(code.group(), 'it refused the app')} ({code.group()})" if code else "it gave no token"
     return ConfigurationError(f"Microsoft Entra ID does not sign the app in to Dataverse: {reason}.")
 
 
 # fmt: off
-_REASONS = {
+REASONS = {
     "AADSTS7000215": "the client secret is wrong: check DATAVERSE_CLIENT_SECRET",
     "AADSTS7000222": "the client secret has expired: make a new one for DATAVERSE_CLIENT_SECRET",
     "AADSTS700016":  "the app is not known in this tenant: check DATAVERSE_CLIENT_ID and DATAVERSE_TENANT_ID",

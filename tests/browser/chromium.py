@@ -82,7 +82,7 @@ class Chromium:
             raise AssertionError(f"{expression}: {answer['exceptionDetails'].get('exception', {}).get('description')}")
         return answer["result"].get("value")
 
-    def wait(self, expression: str, timeout: float = 30) -> Any:
+    def wait(self, expression: str, timeout: float = 60) -> Any:
         """Wait until an expression is true and return its value; fail with what the page shows instead."""
         deadline = time.monotonic() + timeout
         while True:

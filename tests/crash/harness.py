@@ -1,7 +1,7 @@
 """Layer B: the real pipeline and the real clients, with a plan that makes the n-th I/O fail.
 
-Storage and queues are those of tests/fakes.py; HTTP goes to the stand-ins in this process through the seams where it would leave it
-(urllib3's pool for Xero, requests' adapter for Dataverse), so that every I/O passes ``FaultPlan.io`` and none can go elsewhere.
+Storage and queues are those of tests/fakes.py; HTTP goes to the stand-ins in this process at the one place where urllib3 would put
+it on a connection, so that every I/O passes ``FaultPlan.io`` and none can go elsewhere.
 Time is virtual. A crash loses everything a process holds in memory: each delivery after it is built anew.
 """
 
@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import io
 import socket
+import ssl
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NoReturn, TypeVar
 from urllib.parse import urlsplit
 
 import pytest
@@ -50,6 +51,7 @@ DYNAMICS = "kowhai.dynamics.test"
 STORAGE_TIMEOUT = 15
 EVERY = timedelta(minutes=5)
 PATIENCE = timedelta(hours=3)
+T = TypeVar("T")
 
 
 class Crash(BaseException):
@@ -85,7 +87,7 @@ class FaultPlan:
     fired: list[str] = field(default_factory=list)
     is_dead: bool = False
 
-    def io(self, call: Call, perform: Callable[[], Any], fail: Callable[[str, Callable[[], Any]], Any]) -> Any:
+    def io(self, call: Call, perform: Callable[[], T], fail: Callable[[str, Callable[[], T]], T]) -> T:
         """Do one I/O, or what the plan says; *fail* knows how this edge shows a fault to its caller."""
         if self.is_dead:
             raise Crash
@@ -104,13 +106,11 @@ class FaultPlan:
         if kind == "crash before":
             self.die()
         if kind == "crash after":
-            try:
-                perform()
-            finally:
-                self.die()
+            perform()
+            self.die()
         return fail(kind, perform)
 
-    def die(self) -> None:
+    def die(self) -> NoReturn:
         self.is_dead = True
         raise Crash
 
@@ -118,10 +118,10 @@ class FaultPlan:
         self.is_dead = False
 
 
-def storage(plan: FaultPlan) -> Callable[[str, Callable[[], Any]], Any]:
+def storage(plan: FaultPlan) -> Callable[[str, Callable[[], T]], T]:
     """Show a fault as shared.storage does: no answer is Retryable, a condition that failed is Changed."""
 
-    def fail(kind: str, perform: Callable[[], Any]) -> Any:
+    def fail(kind: str, perform: Callable[[], T]) -> T:
         if kind == "changed":
             raise Changed("planned")
         if kind == "changed after":  # sent twice on its way: our own first write refuses the second
@@ -165,7 +165,7 @@ class FaultyStore:
     def rows(self, table: str, partition: str | None = None, *, limit: int | None = None) -> Sequence[StoredRow]:
         return self._do(f"rows {table}", READ, lambda: self._store.rows(table, partition, limit=limit))
 
-    def _do(self, what: str, kinds: tuple[str, ...], perform: Callable[[], Any]) -> Any:
+    def _do(self, what: str, kinds: tuple[str, ...], perform: Callable[[], T]) -> T:
         return self._plan.io(Call("store", what, kinds), perform, storage(self._plan))
 
 
@@ -184,42 +184,46 @@ class FaultyQueues:
     def delete(self, queue: str, message: ReceivedMessage) -> None:
         self._do(f"delete {queue}", WRITE, lambda: self._queues.delete(queue, message))
 
-    def _do(self, what: str, kinds: tuple[str, ...], perform: Callable[[], Any]) -> Any:
+    def _do(self, what: str, kinds: tuple[str, ...], perform: Callable[[], T]) -> T:
         return self._plan.io(Call("queue", what, kinds), perform, storage(self._plan))
 
 
-class Pool:
-    """What a client sends through: an application in this process, shown as urllib3 shows a server."""
+class Wire:
+    """The way to one stand-in: what urllib3 would send over a connection goes to an application in this process."""
 
-    def __init__(self, app: Flask, plan: FaultPlan) -> None:
-        self._plan = plan
+    def __init__(self, app: Flask) -> None:
         self._client = app.test_client()
         self._sandbox = app.extensions["sandbox"]
 
-    def request(self, method: str, url: str, *, body: Any = None, headers: Any = None, **_: Any) -> urllib3.HTTPResponse:
-        parts = urlsplit(url)
-        path = f"{parts.path}?{parts.query}" if parts.query else parts.path
-        content = body.encode() if isinstance(body, str) else body or b""
+    def send(self, plan: FaultPlan, pool: urllib3.HTTPConnectionPool, method: str, url: str, **sent: Any) -> urllib3.HTTPResponse:
+        """Answer one request, or fail as urllib3 sees a network fail; what follows, retries included, is urllib3's and the client's."""
+        body, headers = sent.get("body"), dict(sent.get("headers") or {})
+        content: bytes = body.encode() if isinstance(body, str) else body or b""
 
         def perform() -> urllib3.HTTPResponse:
-            sent = self._client.open(path, method=method, data=content, headers=dict(headers or {}))
-            return urllib3.HTTPResponse(io.BytesIO(sent.data), sent.headers.items(), sent.status_code, preload_content=True)
+            answer = self._client.open(url, method=method, data=content, headers=headers)
+            return urllib3.HTTPResponse(
+                io.BytesIO(answer.data),
+                urllib3.HTTPHeaderDict(answer.headers.items()),
+                answer.status_code,
+                preload_content=sent.get("preload_content", True),
+                decode_content=sent.get("decode_content", True),
+                request_method=method,
+                request_url=url,
+            )
 
         def fail(kind: str, perform: Callable[[], urllib3.HTTPResponse]) -> urllib3.HTTPResponse:
-            pool = urllib3.HTTPSConnectionPool(str(parts.hostname))
             if kind == "refused":
-                raise NewConnectionError(pool, "planned")  # type: ignore[arg-type]
+                raise NewConnectionError(sent["conn"], "planned")
             if kind in ("lost", "lost after"):
                 if kind == "lost after":
                     perform()
-                self._plan.clock.move(self._plan.durations.read)
+                plan.clock.move(plan.durations.read)
                 raise ReadTimeoutError(pool, url, "planned")
             self._meet(kind)
             return perform()
 
-        call = self._call(method, parts.path, content, headers or {})
-        answer: urllib3.HTTPResponse = self._plan.io(call, perform, fail)
-        return answer
+        return plan.io(self._call(method, urlsplit(url).path, content, headers), perform, fail)
 
     def _meet(self, kind: str) -> None:
         self._sandbox.faults.add(Fault(kind, seconds=30))
@@ -228,8 +232,8 @@ class Pool:
         raise NotImplementedError
 
 
-class XeroPool(Pool):
-    """The way to Xero: the Accounting API and the token endpoint."""
+class XeroWire(Wire):
+    """The Accounting API and the token endpoint."""
 
     def _call(self, method: str, path: str, content: bytes, headers: Mapping[str, str]) -> Call:
         kinds: tuple[str, ...] = ("crash before", "lost", "503", "429")
@@ -238,11 +242,11 @@ class XeroPool(Pool):
         return Call("xero", f"{method} {path}", kinds)
 
 
-class DataversePool(Pool):
-    """The way to Dataverse; *disturb* changes rows, so that a write under If-Match meets a 412."""
+class DataverseWire(Wire):
+    """The Web API; *disturb* changes rows, so that a write under If-Match meets a 412."""
 
-    def __init__(self, app: Flask, plan: FaultPlan, disturb: Callable[[], None]) -> None:
-        super().__init__(app, plan)
+    def __init__(self, app: Flask, disturb: Callable[[], None]) -> None:
+        super().__init__(app)
         self._disturb = disturb
 
     def _meet(self, kind: str) -> None:
@@ -263,14 +267,17 @@ class DataversePool(Pool):
 
 
 class _SignedIn:
-    """An access token of the stand-in, as a managed identity would give it: no I/O of ours."""
+    """Access tokens of the stand-in, as a managed identity would give them: no I/O of ours."""
 
-    def __init__(self, sandbox: Any, username: str = "") -> None:
-        self._sandbox, self._username = sandbox, username
+    def __init__(self, sandbox: Any, clock: FakeClock, username: str = "") -> None:
+        self._sandbox, self._clock, self._username = sandbox, clock, username
+        self._token, self._until = "", clock.now()
 
     def token(self, environment: str) -> str:
-        token: str = self._sandbox.person_token(self._username) if self._username else self._sandbox.token()
-        return token
+        if not self._token or self._clock.now() >= self._until:
+            self._token = self._sandbox.person_token(self._username) if self._username else self._sandbox.token()
+            self._until = self._clock.now() + timedelta(minutes=30)
+        return self._token
 
 
 class CrashWorld(World):
@@ -295,30 +302,44 @@ class CrashWorld(World):
         self._changed = []
         self._invocations = self._lines = 0
         self.invoices: list[str] = []
+        xero_host = str(urlsplit(XERO).hostname)
+        self._wires = {xero_host: XeroWire(self._xero_app), DYNAMICS: DataverseWire(self._dataverse_app, self._disturb)}
+        patch = stack.enter_context(pytest.MonkeyPatch.context())
+        patch.setattr(urllib3.HTTPConnectionPool, "_make_request", self._make_request)
+        patch.setattr(ssl.SSLContext, "load_verify_locations", lambda *_: None)  # slow, and there is no connection to verify
+        self._app_user = _SignedIn(self.dataverse, self.clock)
+        self._person_user = _SignedIn(self.dataverse, self.clock, ADMINISTRATOR)
         self.begin()
 
     def begin(self) -> None:
         """Start a process: nothing of an earlier one is remembered but what storage holds."""
         store, queues = FaultyStore(self.store, self.plan), FaultyQueues(self.queues, self.plan)
-        pool = XeroPool(self._xero_app, self.plan)
         self._oauth = OAuth("sandbox-client", "sandbox-secret", self.clock, self.durations, XERO, XERO, XERO)
-        self._oauth._pool = pool  # type: ignore[assignment]
         self.tokens = Tokens(store, self.secrets, self._oauth, self.durations)
         xero = XeroClient(self.tokens, Limits(store, self.durations), self.clock, self.durations, XERO)
-        xero._pool = pool  # type: ignore[assignment]
-        dataverse = DataverseClient(_SignedIn(self.dataverse), self.durations)
-        dataverse.__dict__["_pool"] = DataversePool(self._dataverse_app, self.plan, self._disturb)
+        dataverse = DataverseClient(self._app_user, self.durations)
         self.services = Services(xero, dataverse, store, queues, self.secrets, self.clock, self.durations)
 
     def _person(self, method: str, path: str, body: Json | None = None, *, who: str = "", want_id: bool = False) -> Any:
         """Do what a person does in Dynamics, outside the plan."""
-        client = DataverseClient(_SignedIn(self.dataverse, who or ADMINISTRATOR), self.durations)
-        quiet = FaultPlan(self.clock, self.durations)
-        client.__dict__["_pool"] = DataversePool(self._dataverse_app, quiet, lambda: None)
+        client = DataverseClient(self._person_user, self.durations)
         operation = Operation(method, path, body, {"Prefer": 'odata.include-annotations="*"'} if method == "GET" else {})
-        answer = client.send(self.environment, [operation])[0]
+        plan, self.plan = self.plan, FaultPlan(self.clock, self.durations)
+        try:
+            answer = client.send(self.environment, [operation])[0]
+        finally:
+            self.plan = plan
         found = answers.result(answer, write=method != "GET")
         return answers.row_id(answer) if want_id else found
+
+    @property
+    def _make_request(self) -> Callable[..., urllib3.HTTPResponse]:
+        """Return what takes the place of urllib3's own: whichever client speaks, its requests come here, one by one."""
+
+        def make_request(pool: urllib3.HTTPConnectionPool, conn: Any, method: str, url: str, **sent: Any) -> urllib3.HTTPResponse:
+            return self._wires[pool.host].send(self.plan, pool, method, url, conn=conn, **sent)
+
+        return make_request
 
     def _disturb(self) -> None:
         """Change columns nothing is mapped from on every invoice, so that its ETag is old."""
@@ -354,6 +375,8 @@ class CrashWorld(World):
         self.dataverse.log.clear()
         self.outcomes = []
         self.plan = FaultPlan(self.clock, self.durations, faults or {}, **plan)
+        self._app_user = _SignedIn(self.dataverse, self.clock)
+        self._person_user = _SignedIn(self.dataverse, self.clock, ADMINISTRATOR)
         self.begin()
 
     # ── the host ──

@@ -210,3 +210,16 @@ def test_other_refusals_do_not(message: str):
 
 def test_no_problem_asks_for_nothing():
     assert not unknown_code([])
+
+
+@pytest.mark.parametrize(
+    ("path", "where"),
+    [
+        ("Invoices[0]", ""),
+        ("Invoices[0].LineItems[1]", "Line 2"),
+        ("Due Date (duedate)", "Due Date (duedate)"),
+        ("Customer", "Customer"),
+    ],
+)
+def test_a_place_in_the_words_of_an_api_becomes_one_in_the_readers(path: str, where: str):
+    assert explain(Problem("The TaxType code X cannot be used with account code Y.", path)).where == where

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from functions import poison
+from functions import invoices, poison
+from mappings.table import Columns
 from sandbox.xero.faults import Fault
 from shared.connectors import Connector
 from shared.outcomes import Status
@@ -211,6 +212,24 @@ def test_a_document_of_ours_that_was_voided_before_its_link_was_known_is_left_to
     assert "was voided in Xero" in history["mag_details"]
     assert world.row(invoice)["mag_exportstatus"] == FAILED
     assert len(world.documents()) == 1
+
+
+def test_a_column_the_environment_does_not_have_is_told_once_and_tried_without_hurry(
+    own_world: World, monkeypatch: pytest.MonkeyPatch
+):
+    world, connector = own_world, own_world.connect()
+    invoice = world.invoice()
+    with monkeypatch.context() as patch:
+        patch.setattr(invoices, "COLUMNS", invoices.COLUMNS | Columns(select=frozenset({"new_nowhere"})))
+        outcomes = world.settle(minutes=60)
+    (told,) = world.histories(invoice)
+    assert "new_nowhere" in told["mag_details"]
+    assert told["mag_whoacts"] == WHO["administrator"]
+    assert {outcome.status for outcome in outcomes} == {Status.MISCONFIGURED}
+    assert len(outcomes) < 10
+    world.settle(minutes=70)
+    assert world.row(invoice)["mag_exportstatus"] == YES
+    assert world.connector(connector).state == "connected"
 
 
 # ── messages ──

@@ -43,7 +43,7 @@ def test_a_custom_connection_takes_over_the_same_connector_and_an_invoice_goes_b
         "invoice_details": [line],
     }
     invoice = product.dynamics.create("invoices", body)["invoiceid"]
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while not (row := product.dynamics.read(f"invoices({invoice})"))["mag_xeroid"]:
         assert time.monotonic() < deadline, label(row, "mag_exportstatus")
         time.sleep(0.3)

@@ -1,0 +1,87 @@
+"""What people call a column: our own labels from the schema, and Dynamics 365's for the columns of its tables we show."""
+
+from collections.abc import Mapping
+
+from solution.model import MODEL
+
+# fmt: off
+STANDARD: Mapping[str, str] = {
+    # Dynamics 365's own labels, English, as its forms show them
+    "createdon":              "Created On",
+    "modifiedon":             "Modified On",
+    "ownerid":                "Owner",
+    "statecode":              "Status",
+    "statuscode":             "Status Reason",
+    "transactioncurrencyid":  "Currency",
+    "name":                   "Name",
+    "invoice.invoicenumber":  "Invoice ID",
+    "invoice.customerid":     "Customer",
+    "invoice.pricelevelid":   "Price List",
+    "invoice.ispricelocked":  "Prices Locked",
+    "invoice.datedelivered":  "Date Delivered",
+    "invoice.duedate":        "Due Date",
+    "invoice.paymenttermscode": "Payment Terms",
+    "invoice.description":    "Description",
+    "invoice.totallineitemamount": "Detail Amount",
+    "invoice.discountpercentage": "Invoice Discount (%)",
+    "invoice.discountamount": "Invoice Discount Amount",
+    "invoice.totalamountlessfreight": "Pre-Freight Amount",
+    "invoice.freightamount":  "Freight Amount",
+    "invoice.totaltax":       "Total Tax",
+    "invoice.totalamount":    "Total Amount",
+    "invoice.billto_name":    "Bill To Name",
+    "invoice.billto_line1":   "Bill To Street 1",
+    "invoice.billto_line2":   "Bill To Street 2",
+    "invoice.billto_city":    "Bill To City",
+    "invoice.billto_stateorprovince": "Bill To State/Province",
+    "invoice.billto_postalcode": "Bill To ZIP/Postal Code",
+    "invoice.billto_country": "Bill To Country/Region",
+    "invoicedetail.invoicedetailname": "Name",
+    "invoicedetail.invoiceid": "Invoice",
+    "invoicedetail.isproductoverridden": "Select Product",
+    "invoicedetail.productid": "Existing Product",
+    "invoicedetail.productdescription": "Write-In Product",
+    "invoicedetail.description": "Description",
+    "invoicedetail.uomid":    "Unit",
+    "invoicedetail.ispriceoverridden": "Pricing",
+    "invoicedetail.priceperunit": "Price Per Unit",
+    "invoicedetail.volumediscountamount": "Volume Discount",
+    "invoicedetail.quantity": "Quantity",
+    "invoicedetail.baseamount": "Amount",
+    "invoicedetail.manualdiscountamount": "Manual Discount",
+    "invoicedetail.tax":      "Tax",
+    "invoicedetail.extendedamount": "Extended Amount",
+    "account.name":           "Account Name",
+    "account.accountnumber":  "Account Number",
+    "account.emailaddress1":  "Email",
+    "account.telephone1":     "Main Phone",
+    "account.websiteurl":     "Website",
+    "account.primarycontactid": "Primary Contact",
+    "account.parentaccountid": "Parent Account",
+    "account.address1_line1": "Address 1: Street 1",
+    "account.address1_line2": "Address 1: Street 2",
+    "account.address1_city":  "Address 1: City",
+    "account.address1_stateorprovince": "Address 1: State/Province",
+    "account.address1_postalcode": "Address 1: ZIP/Postal Code",
+    "account.address1_country": "Address 1: Country/Region",
+    "contact.fullname":       "Full Name",
+    "contact.firstname":      "First Name",
+    "contact.lastname":       "Last Name",
+    "contact.jobtitle":       "Job Title",
+    "contact.parentcustomerid": "Company Name",
+    "contact.emailaddress1":  "Email",
+    "contact.telephone1":     "Business Phone",
+    "contact.mobilephone":    "Mobile Phone",
+    "contact.address1_line1": "Address 1: Street 1",
+    "contact.address1_line2": "Address 1: Street 2",
+    "contact.address1_city":  "Address 1: City",
+    "contact.address1_stateorprovince": "Address 1: State/Province",
+    "contact.address1_postalcode": "Address 1: ZIP/Postal Code",
+    "contact.address1_country": "Address 1: Country/Region",
+}
+# fmt: on
+
+
+def label(table: str, column: str) -> str:
+    """Return the English label of a column; KeyError when neither the schema nor the list above has one."""
+    return MODEL[table].columns[column].label or STANDARD.get(f"{table}.{column}") or STANDARD[column]
