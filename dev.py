@@ -2,11 +2,12 @@
 
     python dev.py test [pytest arguments]    lint, types, architecture, then every test; the exit code tells
     python dev.py demo [--once] [...]        start everything on this machine and show the main job happening
+    python dev.py package                    write dist/app.zip, which Azure is given; needs and installs nothing
 
     demo --once     end by itself, with exit code 0 only when all of it was verified
     demo ...        whatever else is given goes to `python -m sandbox.demo`
 
-Both need nothing but Python 3.11 or newer. They make .venv, install what requirements*.txt pin, install Azurite (and Node,
+The first two need nothing but Python 3.11 or newer. They make .venv, install what requirements*.txt pin, install Azurite (and Node,
 when the machine has none that fits) below .tools, and write nowhere else. Ctrl-C ends everything they started.
 """
 
@@ -45,12 +46,14 @@ def main(arguments: list[str]) -> int:
     if command in ("-h", "--help", "help") or "--help" in rest or "-h" in rest:
         print(__doc__)
         return 0
-    if command not in ("test", "demo"):
-        print(f"There is no command {command!r}: it is `python dev.py test` or `python dev.py demo`.", file=sys.stderr)
+    if command not in ("test", "demo", "package"):
+        print(f"There is no command {command!r}: it is `python dev.py test`, `demo` or `package`.", file=sys.stderr)
         return 2
     for number in (signal.SIGINT, signal.SIGTERM):  # the first may come ignored, from a shell's `&`
         signal.signal(number, signal.default_int_handler)
     os.chdir(ROOT)
+    if command == "package":
+        return subprocess.call([sys.executable, "-m", "scripts.package"])
     try:
         set_up()
         return test(rest) if command == "test" else run([python(), "-m", "sandbox.demo", *rest])
@@ -82,6 +85,8 @@ def test(arguments: list[str]) -> int:
     print(f"== pytest{f' (failed so far: {chr(44).join(failed)})' if failed else ''}", flush=True)
     spread = ["--numprocesses=auto", "--dist=loadgroup"]
     code = run([python(), "-m", "pytest", f"--basetemp={ROOT / '.run' / 'pytest'}", *spread, *arguments])
+    if failed:
+        print(f"== failed besides pytest: {', '.join(failed)}", file=sys.stderr, flush=True)
     return next((code for code in codes.values() if code), code)
 
 

@@ -4,6 +4,7 @@ Timers tick and keep-alive, the queue of sweeps, one queue per flow (a loop over
 """
 
 import json
+import logging
 import os
 from dataclasses import dataclass
 from functools import cache
@@ -14,9 +15,11 @@ from functions.flows import FLOWS, QUEUES, SWEEPS, Flow
 from functions.health import health
 from functions.keep_alive import keep_alive
 from functions.pages import PageRequest
+from functions.self_check import OK, Check, at_start
 from functions.sweep import sweep
 from functions.sync import sync
 from functions.tick import tick
+from shared import telemetry
 from shared.durations import Durations
 from shared.errors import ConfigurationError
 from shared.services import Services, SystemClock
@@ -26,11 +29,14 @@ from shared.xero.tokens import Tokens
 
 STORAGE = "AzureWebJobsStorage"
 CLOCK = SystemClock()
+log = logging.getLogger(__name__)
 
 try:
     SETTINGS = AppSettings.from_environment(os.environ)
 except ConfigurationError as error:
     raise ConfigurationError(f"The app cannot start. {error}") from None
+logging.getLogger("azure").setLevel(logging.WARNING)  # each request to storage is a line otherwise
+telemetry.start(bool(os.environ.get("APPLICATIONINSIGHTS_CONNECTION_STRING")))
 
 
 @dataclass(frozen=True)
@@ -43,8 +49,19 @@ class World:
 
 
 @cache
+def checks() -> tuple[Check, ...]:
+    """Look once at what cannot change while the process runs; the log says what is not as it should be."""
+    found = at_start(SETTINGS)
+    for check in found:
+        if check.state != OK:
+            log.warning("self-check of %s: %s. %s", check.name, check.state, check.detail)
+    return found
+
+
+@cache
 def world() -> World:
     """Build everything on first use; the SDKs are imported here, so that a start pays only for what it uses."""
+    checks()
     from shared.dataverse.auth import EntraTokens
     from shared.dataverse.client import DataverseClient
     from shared.storage.queues import StorageQueues
@@ -114,7 +131,8 @@ def register(flow: Flow) -> None:
     @app.function_name(flow.name)
     @app.queue_trigger(arg_name="message", queue_name=flow.name, connection=STORAGE)
     def run(message: func.QueueMessage, context: func.Context) -> None:
-        sync(_text(message), world().services, owner=context.invocation_id, now=CLOCK.now())
+        with telemetry.record(flow.name) as told:
+            told(sync(_text(message), world().services, owner=context.invocation_id, now=CLOCK.now()))
 
 
 for each_flow in FLOWS:
@@ -125,7 +143,7 @@ for each_flow in FLOWS:
 @app.route("health", methods=["GET"])
 def answer_health(req: func.HttpRequest) -> func.HttpResponse:
     """Tell whether the app runs: versions and ages, no secrets."""
-    status, told = health(world().services, CLOCK.now())
+    status, told = health(world().services, CLOCK.now(), checks())
     return func.HttpResponse(json.dumps(told), status_code=status, mimetype="application/json")
 
 

@@ -30,10 +30,10 @@ class Claim:
     """One row of ``claims``. Times are UTC; the row key is the record with "/" written "|".
 
     ``until`` is the end of the lease, ``hold`` keeps everybody out while Xero still remembers an Idempotency-Key,
-    ``queued`` says until when a message for the record is under way, ``attempt`` counts takes since the last close,
-    ``errors`` counts writes with an unknown end: it is part of the Idempotency-Key. ``sought`` is the look-up (JSON) that finds
-    the document an earlier try may have left behind, ``made`` its Xero id once it is known. A parked claim keeps the
-    ``fingerprint`` it was refused with and, where the record says so itself, the time (``due``) it may go.
+    ``queued`` says until when a message for the record is under way, ``attempt`` counts takes since the last close, ``since`` is
+    the time of the first of them, ``errors`` counts writes with an unknown end: it is part of the Idempotency-Key. ``sought`` is
+    the look-up (JSON) that finds the document an earlier try may have left behind, ``made`` its Xero id once it is known. A parked
+    claim keeps the ``fingerprint`` it was refused with and, where the record says so itself, the time (``due``) it may go.
     """
 
     partition: str
@@ -49,6 +49,7 @@ class Claim:
     made: str = ""
     fingerprint: str = ""
     due: datetime = NEVER
+    since: datetime = NEVER
     status: str = ""
     etag: str = ""
 
@@ -94,7 +95,8 @@ def take(services: Services, connector: str, flow: str, record: str, owner: str)
     if now < claim.hold:
         raise NotReady("Xero may still finish an earlier try; it is looked up after the hold.", claim.hold - now)
     until = now + timedelta(seconds=services.durations.lease)
-    wanted = replace(claim, state="held", owner=owner, until=until, queued=NEVER, attempt=claim.attempt + 1)
+    since = now if claim.since == NEVER else claim.since
+    wanted = replace(claim, state="held", owner=owner, until=until, queued=NEVER, attempt=claim.attempt + 1, since=since)
     return _write(services, wanted)
 
 
@@ -122,7 +124,7 @@ def release(services: Services, claim: Claim, *, queued: datetime = NEVER) -> No
 
 def park(services: Services, claim: Claim, fingerprint: str, status: str, due: datetime = NEVER) -> None:
     """Set the record aside until its fingerprint differs, its time has come, or a person asks again."""
-    parked = replace(claim, state="parked", owner="", until=NEVER, queued=NEVER)
+    parked = replace(claim, state="parked", owner="", until=NEVER, queued=NEVER, since=NEVER)
     _write(services, replace(parked, fingerprint=fingerprint, due=due, status=status))
 
 
@@ -169,7 +171,7 @@ def _row(record: str) -> str:
     return record.replace("/", "|", 1)
 
 
-TIMES = ("until", "hold", "queued", "due")
+TIMES = ("until", "hold", "queued", "due", "since")
 TEXTS = ("state", "owner", "sought", "made", "fingerprint", "status")
 NUMBERS = ("attempt", "errors")
 

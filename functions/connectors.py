@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Mapping
 from dataclasses import fields, replace
 from datetime import datetime, timedelta
-from typing import Any
+from enum import IntEnum
+from typing import Any, TypeVar
 
 from functions.history import instant
+from functions.time_zones import IANA
 from mappings import invoice
 from mappings.choices import XeroConnection
 from mappings.table import FORMATTED
 from shared import exact_json
-from shared.connectors import Connector, Json
+from shared.connectors import Connector, Json, zone_of
 from shared.dataverse import answers, query
 from shared.errors import Changed, ConfigurationError, ConnectorError, NotFound, WrongBooks
 from shared.services import Operation, Services, Store, StoredRow
@@ -22,6 +25,7 @@ log = logging.getLogger(__name__)
 
 TABLE = "connectors"
 CONNECTED = "connected"
+MOST = 2_000
 LAST_SYNCHED_EVERY = timedelta(minutes=15)
 FLOW_COLUMNS = ("mag_flow", "mag_enabled", "mag_everyminutes", "mag_lookbackdays", "mag_realtime")
 ALSO_EXPANDED = {"mag_defaultpricelistid": {"name", "_transactioncurrencyid_value"}}
@@ -66,15 +70,17 @@ def remove(store: Store, connector: Connector) -> None:
     store.delete(TABLE, connector.environment, connector.id)
 
 
-def refresh(services: Services, connector: Connector) -> Connector:
+def refresh(services: Services, connector: Connector, *, is_at_work: bool = True) -> Connector:
     """Read the connector's row in Dataverse, keep it as the connector's settings and return the connector with them: one round trip.
 
-    Its "flows" are the mag_xeroflow rows; a row that was deactivated counts as not enabled. Raises WrongBooks when the environment
-    behind the address is not the one that was connected (it was copied or restored), ConfigurationError when the row is gone.
+    Its "flows" are the mag_xeroflow rows; a row that was deactivated counts as not enabled. One that is not *is_at_work* is only read.
+    Raises WrongBooks when the environment behind the address is not the one that was connected (it was copied or restored),
+    ConfigurationError when the row is gone, or when its Time Zone is none: the other settings, and the last good zone, are kept.
     """
     now = services.clock.now()
     operations = [*reading(connector.id), Operation("GET", "WhoAmI")]
-    if (noted := _note_sync(connector, now)) is not None:
+    noted = _note_sync(connector, now) if is_at_work else None
+    if noted is not None:
         operations.append(noted)
     row, flows, who = _read(services, connector.environment, operations)
     if str(who["OrganizationId"]).lower() != connector.environment_id.lower():
@@ -82,10 +88,39 @@ def refresh(services: Services, connector: Connector) -> Connector:
     settings = settings_of(row, flows)
     if noted is not None:
         settings["mag_lastsynchedon"] = instant(now)
-    refreshed = replace(connector, settings=settings, time_zone=str(row.get("mag_timezone") or connector.time_zone))
+    time_zone = told = str(row.get("mag_timezone") or connector.time_zone)
+    if zone_of(told) is None:
+        time_zone = settings["mag_timezone"] = connector.time_zone
+    refreshed = replace(connector, settings=settings, time_zone=time_zone)
     if refreshed != connector:
         _change(services.store, connector, settings=refreshed.settings, time_zone=refreshed.time_zone)
+    if zone_of(told) is None:
+        meant = IANA.get("".join(told.split()).upper(), "Pacific/Auckland")
+        raise ConfigurationError(
+            f'The Time Zone "{told}" of the Xero Connector is not known: type an IANA name, such as {meant}. Nothing is sent until then.'
+        )
     return refreshed
+
+
+C = TypeVar("C", bound=IntEnum)
+
+
+def chosen(settings: Mapping[str, Any], name: str, choice: type[C], default: C) -> C:
+    """Return what the connector's setting *name* chooses, *default* when it is empty.
+
+    Raises ConfigurationError naming the setting and its options when it holds a value that is none of them.
+    """
+    value = settings.get(name)
+    if value is None:
+        return default
+    try:
+        return choice(value)
+    except ValueError:
+        title = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", choice.__name__)
+        options = ", ".join(option.name.replace("_", " ").capitalize() for option in choice)
+        raise ConfigurationError(
+            f"The {title} of the Xero Connector ({name}) is {value}, which the connector does not know: choose one of {options}."
+        ) from None
 
 
 def reading(row_id: str) -> list[Operation]:
@@ -127,6 +162,18 @@ def mark(services: Services, connector: Connector, state: str, detail: str = "")
             answers.result(services.dataverse.send(one.environment, [told])[0])
         except ConnectorError as error:
             log.warning("the Xero Status of connector %s was not told: %s", one.id, type(error).__name__)
+
+
+def tell(services: Services, connector: Connector, detail: str) -> bool:
+    """Say *detail* as the Xero Status Detail of a connector ("" takes it back) and return whether Dataverse took it."""
+    body = {"mag_xerostatusdetail": detail[:MOST] or None}
+    told = Operation("PATCH", query.row("mag_xeroconnector", connector.id), body, {"If-Match": "*"})
+    try:
+        answers.result(services.dataverse.send(connector.environment, [told])[0])
+    except ConnectorError as error:
+        log.warning("the Xero Status Detail of connector %s was not told: %s", connector.id, type(error).__name__)
+        return False
+    return True
 
 
 def revive(services: Services, connector: Connector) -> None:

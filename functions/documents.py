@@ -1,12 +1,14 @@
 """Write one Xero document exactly once: look up what may exist already, adopt what bears our mark, create, or bring up to date.
 
-Steps 3 to 5 of the protocol (SPEC 8). What differs between kinds of document is a row of DOCUMENTS.
+Steps 3 to 5 of the protocol (SPEC 8). What differs between kinds of document is a row of Document.
 """
 
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
@@ -16,10 +18,12 @@ from functions import claim as claims
 from functions import links
 from functions.links import Link
 from functions.work import Work
+from mappings.totals import line_amount
 from shared.connectors import Json
 from shared.errors import ConnectorError, NotFound, Problem, Rejected, Uncertain
 
 GONE = ("VOIDED", "DELETED")
+PAGE = 1000
 
 
 @dataclass(frozen=True)
@@ -42,8 +46,12 @@ class Document:
 
 def _search_invoices(payload: Json) -> Mapping[str, Any]:
     """Find an invoice or bill by what we would have sent: its number where Xero keeps it unique, else contact and date."""
-    if payload["Type"] == "ACCREC" and payload.get("InvoiceNumber"):
-        return {"invoice_numbers": [payload["InvoiceNumber"]]}
+    number = payload.get("InvoiceNumber", "")
+    if payload["Type"] == "ACCREC" and number:
+        if "," in number:  # the list of numbers is separated by commas
+            doubled = number.replace('"', '""')
+            return {"where": f'Type=="ACCREC" AND InvoiceNumber=="{doubled}"'}
+        return {"invoice_numbers": [number]}
     terms = [f'Type=="{payload["Type"]}"', f'Contact.ContactID==Guid("{payload["Contact"]["ContactID"]}")']
     if payload.get("Date"):
         year, month, day = (int(part) for part in payload["Date"].split("-"))
@@ -74,6 +82,8 @@ def write(work: Work, document: Document, payload: Json, known_id: str = "") -> 
     ``Xero.call`` raises.
     """
     found = _find(work, document, payload, known_id)
+    if found is not None and _mark(found.get(document.mark)) != _mark(payload[document.mark]):
+        raise Rejected((_not_ours(document, found),))
     if found is None:
         try:
             found = _create(work, document, payload)
@@ -111,6 +121,13 @@ def _find(work: Work, document: Document, payload: Json, known_id: str) -> Json 
     known_id = known_id or work.claim.made
     if known_id:
         return _get(work, document, known_id)
+    link = links.read(work.services, work.connector, document.kind, work.message.record)
+    if link is not None:
+        try:
+            return _one(work, document, document.read, link.xero_id)
+        except NotFound:
+            work.claim = replace(work.claim, sought="")  # removed in Xero: nothing stands for the record any more
+            return None
     if document.has_unique_number(payload) and not work.claim.sought:
         return None
     return _search(work, document, payload)
@@ -124,7 +141,7 @@ def _get(work: Work, document: Document, known_id: str) -> Json:
         problem = Problem(
             f"The {document.kind} {known_id} this record is linked to is not in Xero any more.",
             cause="It was removed in Xero, or the link was copied from another organisation.",
-            fix="Clear the Xero Id on the record if it should be made again, or cancel the record.",
+            fix="If it should be made again, clear the Xero Id on the record and set Export Status to No; else cancel the record.",
             who="bookkeeper",
         )
         raise Rejected((problem,)) from None
@@ -151,14 +168,31 @@ def _search(work: Work, document: Document, payload: Json) -> Json | None:
 
 
 def _sought(work: Work) -> Mapping[str, Any]:
-    sought: Mapping[str, Any] = json.loads(work.claim.sought or "{}")
+    if not work.claim.sought:
+        return {}
+    sought: Mapping[str, Any] = json.loads(work.services.secrets.open(work.claim.sought, work.claim.row))
     return sought
 
 
 def _list(work: Work, document: Document, options: Mapping[str, Any]) -> list[Json]:
-    answer = work.services.xero.call(work.connector, document.list, lane=work.lane, unitdp=4, page=1, **options)
-    listed: list[Json] = answer.get(document.envelope, [])
-    return listed
+    """Return every document a look-up finds, the newest first: ours is among the last that changed."""
+    listed: list[Json] = []
+    for page in itertools.count(1):
+        answer = work.services.xero.call(
+            work.connector,
+            document.list,
+            lane=work.lane,
+            unitdp=4,
+            page=page,
+            page_size=PAGE,
+            order="UpdatedDateUTC DESC",
+            **options,
+        )
+        found: list[Json] = answer.get(document.envelope) or []
+        listed += found
+        if len(found) < PAGE:
+            return listed
+    raise AssertionError("unreachable")
 
 
 def _ours(listed: list[Json], document: Document, mark: Any) -> Json | None:
@@ -175,16 +209,34 @@ def _link(work: Work, document: Document, found: Json) -> None:
 
 def _create(work: Work, document: Document, payload: Json) -> Json:
     body = {document.envelope: [payload]}
-    work.claim = claims.intend(work.services, work.claim, canonical(document.search(payload)))
+    # A number may be a person's words, so what we look for is sealed (SPEC 1.5).
+    sought = work.services.secrets.seal(canonical(document.search(payload)), work.claim.row)
+    work.claim = claims.intend(work.services, work.claim, sought)
     claims.fence(work.services, work.claim)
     try:
         return _one(work, document, document.create, body=body, key=_key(work, document.path, body), summarize_errors=False)
     except Uncertain:
         work.claim = claims.count_error(work.claim, work.services)
         raise
-    except ConnectorError:
-        work.claim = replace(work.claim, sought="")  # refused, throttled or never sent: nothing was made
+    except NotFound:
+        work.claim = replace(work.claim, sought="")
+        raise Rejected((UNKNOWN_CONTACT,)) from None
+    except Rejected:
+        # Xero remembers a refusal with its key: the next try, after somebody put it right, needs another one.
+        work.claim = replace(work.claim, sought="", errors=work.claim.errors + 1)
         raise
+    except ConnectorError:
+        work.claim = replace(work.claim, sought="")  # throttled or never sent: nothing was made
+        raise
+
+
+UNKNOWN_CONTACT = Problem(
+    "Xero does not know the contact of this document.",
+    where="Customer",
+    cause="The contact was deleted in Xero, or the organisation was reset.",
+    fix="Nothing to do: the customer is matched again with the next try.",
+    who="nobody",
+)
 
 
 def _bring_up_to_date(work: Work, document: Document, payload: Json, found: Json) -> Json:
@@ -197,7 +249,10 @@ def _bring_up_to_date(work: Work, document: Document, payload: Json, found: Json
         changes = _allowed_once_paid(changes, found)
     claims.fence(work.services, work.claim)
     whole = {document.envelope: [changes | {document.id: found[document.id]}]}
-    return _one(work, document, document.update, found[document.id], body=whole)
+    try:
+        return _one(work, document, document.update, found[document.id], body=whole)
+    except NotFound:
+        raise Rejected((UNKNOWN_CONTACT,)) from None
 
 
 ONCE_PAID = ("Reference", "DueDate", "InvoiceNumber", "BrandingThemeID", "Contact", "Url")
@@ -211,7 +266,9 @@ def _allowed_once_paid(payload: Json, found: Json) -> Json:
     fixed = {name: value for name, value in payload.items() if name not in (*ONCE_PAID, "LineItems")}
     differing = [name for name, value in fixed.items() if not _field_says(name, value, found)]
     for number, (line, old) in enumerate(zip(lines, held, strict=False), 1):
-        rest = {name: value for name, value in line.items() if name not in LINE_ONCE_PAID}
+        rest = {name: value for name, value in line.items() if name not in (*LINE_ONCE_PAID, "DiscountAmount")}
+        if "LineAmount" in old and line_amount(line) != Decimal(str(old["LineAmount"])):
+            rest["LineAmount"] = line_amount(line)  # Xero may answer a discount as a rate: the amount tells
         differing += [f"{name} of line {number}" for name, value in rest.items() if not _says(value, old.get(name))]
     if len(lines) != len(held):
         differing.append("the number of lines")
@@ -232,8 +289,10 @@ def _allowed_once_paid(payload: Json, found: Json) -> Json:
 
 def _one(work: Work, document: Document, operation: str, *arguments: str, **options: Any) -> Json:
     answer = work.services.xero.call(work.connector, operation, *arguments, lane=work.lane, unitdp=4, **options)
-    elements: list[Json] = answer[document.envelope]
-    for warning in elements[0].get("Warnings", []):
+    elements: list[Json] = answer.get(document.envelope) or []
+    if not elements:
+        raise Uncertain("Xero answered without the document.")
+    for warning in elements[0].get("Warnings") or ():
         work.warnings.append(Problem(str(warning.get("Message", "")), who="bookkeeper"))
     return elements[0]
 
@@ -259,8 +318,24 @@ def _gone(document: Document, found: Json) -> Problem:
     )
 
 
+def _not_ours(document: Document, found: Json) -> Problem:
+    return Problem(
+        f"The Xero Id of this record is that of {found.get(document.number) or found[document.id]}, which belongs to another record.",
+        where="Xero Id",
+        cause="The record was copied with its Xero Id, or the Xero Id was typed in.",
+        fix="Clear the Xero Id on this record and set Export Status to No.",
+        who="salesperson",
+    )
+
+
+_PAGE = re.compile(r"https://(?P<host>[^/?#]+)/main\.aspx\?.*\bid=(?P<id>[0-9a-f-]{36})")
+
+
 def _mark(value: Any) -> str:
-    return str(value or "").strip().lower()
+    """Return what of a mark makes it ours: the environment and the row; the app a page opens in may change."""
+    text = str(value or "").strip().lower()
+    page = _PAGE.match(text)
+    return f"{page['host']}|{page['id']}" if page else text
 
 
 def _says(wanted: Any, found: Any) -> bool:

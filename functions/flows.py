@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from functions import invoices
+from functions.routes import Due
 from functions.work import Crossed, Work
 from shared.connectors import Connector, Json
 from shared.services import Lane, Services
@@ -33,7 +34,7 @@ class Flow:
     look_back: timedelta | None
     lane: Lane
     calls: int
-    due: Callable[[Connector, Services, datetime], Iterator[tuple[str, str, bool]]]
+    due: Callable[[Connector, Services, datetime], Iterator[Due]]
     load: Callable[[Connector, Services, list[str]], list[Json | None]]
     fingerprint: Callable[[Json, Connector, Services], str]
     cross: Callable[[Work], Crossed]

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from functions.work import Crossed, Work
 from mappings.choices import SyncAction, SyncStatus, WhoActs
 from shared.connectors import Json
-from shared.errors import Problem
+from shared.dataverse import answers, query
+from shared.errors import ConfigurationError, Problem
 from shared.outcomes import Outcome, Status
 from shared.services import Operation
 
@@ -18,6 +19,7 @@ NAMESPACE = uuid.UUID("5f0e3f5c-6a43-5d1f-9d1b-6f6f1f0e7a11")
 """The namespace of every id we derive for Dataverse rows."""
 
 MOST = 4_000
+OWNER = "ownerid@odata.bind"
 
 ACTIONS = {action.name.capitalize(): action for action in SyncAction}
 STATUSES = {
@@ -36,19 +38,41 @@ def success(work: Work, crossed: Crossed, *, change_set: str) -> list[Operation]
     return [replace(operation, change_set=change_set) for operation in (done, *warnings)]
 
 
-def warning(work: Work, problem: Problem) -> Operation:
-    """Return the row of something a person should look at."""
-    return _row(work, SyncStatus.WARNING, SyncAction.WARNING, problem.message, (problem,), problem.message)
+def warning(work: Work, problem: Problem, *, on_record: bool = True) -> Operation:
+    """Return the row of something a person should look at; of a record that is gone it stands on the connector only."""
+    return _row(work, SyncStatus.WARNING, SyncAction.WARNING, problem.message, (problem,), problem.message, on_record=on_record)
+
+
+def send(work: Work, operations: list[Operation]) -> None:
+    """Write rows that belong to the record's owner; raises what ``answers.results`` raises.
+
+    An owner who may not read Sync History, or who left, cannot own its rows: then they are ours, rather than nobody being told.
+    """
+    environment, dataverse = work.connector.environment, work.services.dataverse
+    try:
+        answers.results(operations, dataverse.send(environment, operations))
+    except ConfigurationError:
+        ours = [replace(one, body={k: v for k, v in (one.body or {}).items() if k != OWNER}) for one in operations]
+        if ours == operations:
+            raise
+        answers.results(ours, dataverse.send(environment, ours))
 
 
 def failure(work: Work, outcome: Outcome) -> Operation:
     """Return the row of an outcome that is not a success: cause, fix and who acts."""
-    action = SyncAction.UPDATE if work.record.get("mag_xeroid") else SyncAction.CREATE
+    action = SyncAction.UPDATE if work.record.get(TOLD[work.message.table].xero_id) else SyncAction.CREATE
     return _row(work, STATUSES[outcome.status], action, outcome.details, outcome.problems, outcome.details)
 
 
 def _row(
-    work: Work, status: SyncStatus, action: SyncAction, details: str, problems: tuple[Problem, ...], identity: str
+    work: Work,
+    status: SyncStatus,
+    action: SyncAction,
+    details: str,
+    problems: tuple[Problem, ...],
+    identity: str,
+    *,
+    on_record: bool = True,
 ) -> Operation:
     """Build an upsert by an id derived from what happened, so that telling it twice makes one row."""
     message = work.message
@@ -61,18 +85,34 @@ def _row(
         "mag_syncstatus": status.value,
         "mag_details": details[:MOST],
         "mag_xeroconnectorid@odata.bind": f"/mag_xeroconnectors({work.connector.id})",
-        f"{LOOKUPS[message.table][0]}@odata.bind": f"/{LOOKUPS[message.table][1]}({message.record_id})",
     }
+    if on_record:
+        body[f"{TOLD[message.table].lookup}@odata.bind"] = f"/{query.row(message.table, message.record_id)}"
     if problems:
         body["mag_cause"] = _joined(problem.cause for problem in problems)
         body["mag_fix"] = _joined(problem.fix for problem in problems)
         body["mag_whoacts"] = WhoActs[(problems[0].who or "support").upper()].value
     if owner := owner_bind(work.record):
-        body["ownerid@odata.bind"] = owner
+        body[OWNER] = owner
     return Operation("PATCH", f"mag_synchistories({row_id})", body)
 
 
-LOOKUPS = {"invoice": ("mag_invoiceid", "invoices")}
+@dataclass(frozen=True)
+class Told:
+    """How a table's records are told: the lookup of mag_synchistory that points to them, their Export Status ("" where the table
+    has none) and the column that holds their Xero id."""
+
+    lookup: str
+    status: str
+    xero_id: str
+
+
+# fmt: off
+TOLD = {
+    # table      lookup           Export Status       Xero id
+    "invoice":   Told("mag_invoiceid", "mag_exportstatus", "mag_xeroid"),
+}
+# fmt: on
 
 
 def owner_bind(record: Json) -> str | None:

@@ -7,20 +7,23 @@ cross   check -> map -> customer and items -> send -> pay-now link -> write back
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from collections.abc import Mapping as Read
 from datetime import datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
 
-from functions import contacts, documents, history, items, routes
+from functions import connectors, contacts, documents, history, items, routes
 from functions.facts import Facts
 from functions.facts import read as read_facts
-from functions.work import Crossed, Work
+from functions.routes import Due
+from functions.work import Asked, Crossed, Work
 from mappings import contact as customers
 from mappings import invoice as tables
 from mappings import totals
-from mappings.choices import ContactPolicy, ExportStatus, InvoiceType, MissingItemPolicy, OperatingMode, TriggerMode
+from mappings.choices import ContactPolicy, ExportStatus, InvoiceType, ItemOwner, MissingItemPolicy, OperatingMode, TriggerMode
+from mappings.convert import day_of
 from mappings.item import PRODUCT
 from mappings.table import Columns, Flaw, Mapping, MappingError
 from mappings.written_back import WRITTEN_BACK
@@ -30,21 +33,25 @@ from shared.errors import Changed, ConnectorError, NotDue, NotFound, Problem, Re
 from shared.services import Operation, Services
 
 CONTROL = ("statecode", "mag_addtoxero", "mag_synchedwithxero", "mag_exportstatus", "mag_xeroid", "mag_xeropaynowlink", "mag_invoicetype",
-           "datedelivered", "_mag_xeroconnectorid_value", "_ownerid_value")  # fmt: skip
+           "datedelivered", *routes.COLUMNS)  # fmt: skip
 """What decides about an invoice beside its mapped columns."""
 
 PRODUCTS = (PRODUCT.columns() | Columns(select=frozenset({"productid"}))).under("productid")
 COLUMNS = tables.columns() | Columns("invoice", frozenset(CONTROL), children={"invoice_details": PRODUCTS})
 
 NO_CONTACT = "00000000-0000-0000-0000-000000000000"
-"""Stands for the customer while the invoice is rehearsed."""
+NO_ACCOUNT = "?"
+"""Stand for the customer, and for an account that only Xero may know, while the invoice is rehearsed."""
 
 
-def due(connector: Connector, services: Services, now: datetime) -> Iterator[tuple[str, str, bool]]:
-    """Yield (record, version, asked again) for every invoice flagged for this connector, oldest first, page by page.
+ASKED = {None: Asked.ANEW, ExportStatus.NO.value: Asked.ANEW, ExportStatus.READY_TO_UPDATE.value: Asked.UPDATE}
+"""What a person asks for by the Export Status of an invoice: No, or Ready to update."""
 
-    *asked again* is true when a person set Export Status back to No. A future Date Delivered is not filtered out here: the
-    record is told once that it waits, and its claim keeps the date.
+
+def due(connector: Connector, services: Services, now: datetime) -> Iterator[Due]:
+    """Yield (record, version, what was asked) for every invoice flagged for this connector, oldest first, page by page.
+
+    A future Date Delivered is not filtered out here: the record is told once that it waits, and its claim keeps the date.
     """
     operation: Operation | None = query.selection(
         "invoice",
@@ -58,9 +65,8 @@ def due(connector: Connector, services: Services, now: datetime) -> Iterator[tup
     while operation is not None:
         page = answers.results([operation], services.dataverse.send(connector.environment, [operation]))[0]
         for row in page["value"]:
-            if router.leads_here(row):
-                asked_again = row.get("mag_exportstatus") in (None, ExportStatus.NO.value)
-                yield f"invoice/{row['invoiceid']}", str(row.get("versionnumber", "")), asked_again
+            asked = ASKED.get(row.get("mag_exportstatus"), Asked.NOTHING)
+            yield Due(f"invoice/{row['invoiceid']}", str(row.get("versionnumber", "")), asked, router.of(row))
         operation = query.next_page(page)
 
 
@@ -72,10 +78,11 @@ def _wanted(connector: Connector) -> str:
         TriggerMode.CONNECTOR_SELECTED: f"_mag_xeroconnectorid_value eq {connector.id}",
         TriggerMode.EITHER: f"(mag_addtoxero eq true or _mag_xeroconnectorid_value eq {connector.id})",
     }
-    trigger = triggers[TriggerMode(connector.settings.get("mag_triggermode") or TriggerMode.ADD_TO_XERO)]
+    trigger = triggers[connectors.chosen(connector.settings, "mag_triggermode", TriggerMode, TriggerMode.ADD_TO_XERO)]
     wanted = f"({trigger} and {new})"
     if connector.settings.get("mag_allowresend"):
-        wanted += f" or (mag_synchedwithxero eq true and mag_exportstatus eq {ExportStatus.READY_TO_UPDATE.value})"
+        again = f"mag_exportstatus eq {ExportStatus.READY_TO_UPDATE.value} or mag_exportstatus eq {ExportStatus.NO.value}"
+        wanted += f" or (mag_synchedwithxero eq true and ({again}))"
     return wanted
 
 
@@ -118,6 +125,8 @@ def _content(value: Any) -> Any:
 def cross(work: Work) -> Crossed:
     """Send one invoice; every write is exactly once (SPEC 8)."""
     record = _loaded(work)
+    if record is None:
+        return _deleted(work)
     if (reason := _not_asked(work, record)) is not None:
         return _left_behind(work, record) or Crossed("", reason)
     if record.get("mag_synchedwithxero") and not _asked_again(work, record):
@@ -126,24 +135,68 @@ def cross(work: Work) -> Crossed:
     mapping = tables.mapping_of(record)
     facts = read_facts(work.services, work.connector)
     given: Json = {"Url": page_of(work.connector, record["invoiceid"]), "tracking_categories": facts.tracking_categories}
-    draft = _rehearse(work, mapping, record, given | {"ContactID": NO_CONTACT})
-    if work.connector.settings.get("mag_operatingmode") == OperatingMode.OBSERVE:
+    draft = _rehearse(work, mapping, record, given)
+    if connectors.chosen(work.connector.settings, "mag_operatingmode", OperatingMode, OperatingMode.ACTIVE) is OperatingMode.OBSERVE:
         raise NotDue(_observed(draft))
-    given |= {"ContactID": _customer(work, record), "left_out_items": _left_out_items(work, record)}
-    payload = _apply(work, mapping, record, given, warn=True)
-    predicted = _settle_totals(work, record, payload, facts)
-    found = documents.write(work, documents.INVOICE, payload, str(record.get("mag_xeroid") or ""))
+    found, predicted = _sent(work, record, mapping, given, facts)
     _compare_answer(work, predicted, found)
     return _write_back(work, record, found, _pay_now_link(work, found))
 
 
-def _loaded(work: Work) -> Json:
+def _sent(work: Work, record: Json, mapping: Mapping, given: Json, facts: Facts) -> tuple[Json, totals.Totals]:
+    """Write the document. When Xero refuses its contact or an item, they are asked for once more: merged, deleted or renamed since."""
+    known_id = str(record.get("mag_xeroid") or "")
+    for is_last in (False, True):
+        given |= _customer(work, record, mapping) | _items(work, record, mapping)
+        payload = _apply(work, mapping, record, given, warn=True)
+        payload.setdefault("Date", work.now.astimezone(work.connector.zone).date().isoformat())
+        predicted = _settle_totals(work, record, payload, facts)
+        try:
+            return documents.write(work, documents.INVOICE, payload, known_id), predicted
+        except Rejected as error:
+            reasons = [found[0].lower() for problem in error.problems if (found := ABOUT_OTHERS.search(problem.message))]
+            if reasons:
+                table, customer = customers.mapping_of(record)
+                contacts.forget(work.services, work.connector, f"{table.source}/{customer[table.source + 'id']}")
+                products = tables.products(record, work.settings)
+                items.forget(work.services, work.connector, [f"product/{product['productid']}" for product in products])
+            if is_last or not any(reason != "account code" for reason in reasons):
+                raise
+            work.warnings.clear()  # the second time says them again
+    raise AssertionError("unreachable")
+
+
+ABOUT_OTHERS = re.compile(
+    r"contact.*(archived|does not know|could not be found)|does not know the contact|item code|account code", re.IGNORECASE
+)
+"""What Xero refuses of a document that hangs on its contact or items; an account may be theirs, or a person's choice."""
+
+
+def _loaded(work: Work) -> Json | None:
     record = load(work.connector, work.services, [work.message.record_id])[0]
-    if record is None:
-        raise NotFound("The invoice is no longer in Dynamics.")
-    work.record = record
-    work.fingerprint = fingerprint(record, work.connector, work.services)
+    if record is not None:
+        work.record = record
+        work.fingerprint = fingerprint(record, work.connector, work.services)
     return record
+
+
+def _deleted(work: Work) -> Crossed:
+    """Say on the connector what stands in Xero for an invoice that was deleted after an earlier try; usually that is nothing."""
+    xero_id = documents.left_behind(work, documents.INVOICE, page_of(work.connector, work.message.record_id))
+    if xero_id is None:
+        return Crossed("", "The invoice is no longer in Dynamics.")
+    return _orphaned(work, xero_id)
+
+
+def _orphaned(work: Work, xero_id: str) -> Crossed:
+    problem = Problem(
+        f"An invoice was deleted in Dynamics while it was being sent; it stands in Xero as {xero_id}.",
+        cause="A person or a clean-up job deleted the invoice within the seconds of the transfer.",
+        fix="Delete or void the document in Xero, if it should not be there.",
+        who="bookkeeper",
+    )
+    history.send(work, [history.warning(work, problem, on_record=False)])
+    return Crossed("Warning", problem.message, xero_id)
 
 
 def _not_asked(work: Work, record: Json) -> str | None:
@@ -155,17 +208,26 @@ def _not_asked(work: Work, record: Json) -> str | None:
     own = record.get("_mag_xeroconnectorid_value")
     if own not in (None, work.connector.id):
         return "The invoice belongs to another Xero Connector."
+    if own is None and not (work.claim.sought or work.claim.made) and _leads_elsewhere(work, record):
+        return "The invoice is routed to another Xero Connector."
     if record.get("mag_synchedwithxero"):
         return None if work.message.reason == "pay-now-link" or _asked_again(work, record) else "The invoice is already in Xero."
-    mode = work.connector.settings.get("mag_triggermode")
+    mode = connectors.chosen(work.connector.settings, "mag_triggermode", TriggerMode, TriggerMode.ADD_TO_XERO)
     by_flag = bool(record.get("mag_addtoxero")) and mode != TriggerMode.CONNECTOR_SELECTED
     by_choice = own is not None and mode in (TriggerMode.CONNECTOR_SELECTED, TriggerMode.EITHER)
     return None if by_flag or by_choice else "Add to Xero is not Yes."
 
 
+def _leads_elsewhere(work: Work, record: Json) -> bool:
+    """Tell whether the routes changed since the sweep; where there is one connector only, there is no other way."""
+    if len(connectors.of_environment(work.services.store, work.connector.environment)) == 1:
+        return False
+    return not routes.Router(work.connector, work.services).leads_here(record)
+
+
 def _asked_again(work: Work, record: Json) -> bool:
-    """Tell whether a person asked for later changes to be sent (Export Status Ready to update) and the connector allows it."""
-    ready = record.get("mag_exportstatus") == ExportStatus.READY_TO_UPDATE.value
+    """Tell whether a person asked for later changes to be sent (Export Status Ready to update, or No) and the connector allows it."""
+    ready = record.get("mag_exportstatus") in (ExportStatus.READY_TO_UPDATE.value, ExportStatus.NO.value)
     return ready and bool(work.connector.settings.get("mag_allowresend"))
 
 
@@ -194,7 +256,7 @@ def _check_due(work: Work, record: Json) -> None:
                 who="salesperson",
             )
         )
-    day = datetime.fromisoformat(delivered).astimezone(work.connector.zone).date()
+    day = day_of(delivered, work.connector.zone)
     if day > work.now.astimezone(work.connector.zone).date():
         begins = datetime.combine(day, time(), work.connector.zone)
         raise NotDue(
@@ -227,9 +289,13 @@ def _problem(flaw: Flaw) -> Problem:
 def _rehearse(work: Work, mapping: Mapping, record: Json, given: Json) -> Json:
     """Write the invoice, its customer and its products on paper: every problem at once, before anything is written anywhere."""
     table, customer = customers.mapping_of(record)
-    rehearsals: list[tuple[Mapping, Json, Json | None]] = [(mapping, record, given)]
+    unknown: Json = {"ContactID": NO_CONTACT, "item_codes": {}}
+    if not work.settings.get("mag_defaultpurchaseaccountcodeid" if mapping is tables.BILL else "mag_defaultaccountcodeid"):
+        unknown["contact_account"] = NO_ACCOUNT
+    rehearsals: list[tuple[Mapping, Json, Json | None]] = [(mapping, record, given | unknown)]
     rehearsals += [(table, customer, None)] if customer else []
-    rehearsals += [(PRODUCT, product, None) for product in _products(record)]
+    if _missing_items(work) is not MissingItemPolicy.SEND_WITHOUT_CODE:
+        rehearsals += [(PRODUCT, product, None) for product in tables.products(record, work.settings)]
     drafts: list[Json] = []
     problems: list[Problem] = []
     for one, source, known in rehearsals:
@@ -252,30 +318,47 @@ def _observed(payload: Json) -> Problem:
     )
 
 
-def _customer(work: Work, record: Json) -> str:
+def _customer(work: Work, record: Json, mapping: Mapping) -> Json:
+    """Make sure Xero has the customer; return what the document must know of it: its id, and its account (K37)."""
     table, customer = customers.mapping_of(record)
     name = table.source
     payload = _apply(work, table, customer, {"CurrencyCode": record["transactioncurrencyid"]["isocurrencycode"]}, warn=True)
     settings = work.connector.settings
-    policy = ContactPolicy(settings.get("mag_contactpolicy") or ContactPolicy.UPDATE)
+    policy = connectors.chosen(settings, "mag_contactpolicy", ContactPolicy, ContactPolicy.UPDATE)
     may_create = settings.get("mag_createnewcontacts") is not False
-    return contacts.ensure(work, f"{name}/{customer[name + 'id']}", payload, policy, may_create=may_create)
+    link = contacts.ensure(work, f"{name}/{customer[name + 'id']}", payload, policy, may_create=may_create)
+    return {"ContactID": link.xero_id, "contact_account": link.account(_type(mapping))}
 
 
-def _products(record: Json) -> list[Json]:
-    products = (line.get("productid") for line in record.get("invoice_details") or ())
-    return list({product["productid"]: product for product in products if product}.values())
+def _items(work: Work, record: Json, mapping: Mapping) -> Json:
+    """Make sure Xero has the items; return what the lines must know of them by product number: code and account (K05, K37)."""
+    policy, products = _missing_items(work), {}
+    mapped: dict[str, Json] = {}
+    for product in tables.products(record, work.settings):
+        name = f"product/{product['productid']}"
+        products[name] = product["productnumber"]
+        try:
+            mapped[name] = _apply(work, PRODUCT, product, {}, warn=True)
+        except Rejected:  # its line goes without a code
+            if policy is not MissingItemPolicy.SEND_WITHOUT_CODE:
+                raise
+    owner = ItemOwner(work.settings.get("mag_itemowner") or ItemOwner.DYNAMICS)
+    known = items.ensure(work, mapped, policy, owner) if mapped else {}
+    return {
+        "item_codes": {products[name]: link.code for name, link in known.items()},
+        "item_accounts": {products[name]: link.account(_type(mapping)) for name, link in known.items()},
+    }
 
 
-def _left_out_items(work: Work, record: Json) -> list[str]:
-    """Make sure Xero has the items; return the product numbers whose lines go without a code, as the policy says (K05)."""
-    mapped = {f"product/{product['productid']}": _apply(work, PRODUCT, product, {}, warn=True) for product in _products(record)}
-    settings = work.connector.settings
-    policy = MissingItemPolicy(settings.get("mag_missingitempolicy") or MissingItemPolicy.CREATE)
-    if policy is MissingItemPolicy.CREATE and settings.get("mag_createnewproducts") is False:
-        policy = MissingItemPolicy.SEND_WITHOUT_CODE
-    codes = items.ensure(work, mapped, policy)
-    return [item["Code"] for item in mapped.values() if item["Code"] not in codes]
+def _missing_items(work: Work) -> MissingItemPolicy:
+    policy = connectors.chosen(work.settings, "mag_missingitempolicy", MissingItemPolicy, MissingItemPolicy.CREATE)
+    if policy is MissingItemPolicy.CREATE and work.settings.get("mag_createnewproducts") is False:
+        return MissingItemPolicy.SEND_WITHOUT_CODE
+    return policy
+
+
+def _type(mapping: Mapping) -> str:
+    return "ACCPAY" if mapping is tables.BILL else "ACCREC"
 
 
 def _settle_totals(work: Work, record: Json, payload: Json, facts: Facts) -> totals.Totals:
@@ -320,14 +403,21 @@ def _pay_now_link(work: Work, found: Json) -> str | None:
         again = work.message.again("pay-now-link", counted=False)
         work.services.queues.send(work.message.flow, again.to_json(), delay)
         return None
-    return str(answer["OnlineInvoices"][0]["OnlineInvoiceUrl"])
+    return _online_invoice(answer)
+
+
+def _online_invoice(answer: Json) -> str | None:
+    found: Json = next(iter(answer.get("OnlineInvoices") or ()), {})
+    return str(found["OnlineInvoiceUrl"]) if found.get("OnlineInvoiceUrl") else None
 
 
 def _late_pay_now_link(work: Work, record: Json) -> Crossed:
     if record.get("mag_xeropaynowlink") or not record.get("mag_xeroid"):
         return Crossed("", "The invoice has its pay-now link.")
     answer = work.services.xero.call(work.connector, "get_online_invoice", record["mag_xeroid"], lane=work.lane)
-    link = str(answer["OnlineInvoices"][0]["OnlineInvoiceUrl"])
+    link = _online_invoice(answer)
+    if link is None:
+        return Crossed("", "Xero has no online invoice for it.")
     patch = Operation("PATCH", f"invoices({record['invoiceid']})", {"mag_xeropaynowlink": link}, {"If-Match": "*"})
     answers.result(work.services.dataverse.send(work.connector.environment, [patch])[0])
     return Crossed("Update", "The pay-now link has been added.", str(record["mag_xeroid"]))
@@ -352,10 +442,15 @@ def _write_back(work: Work, record: Json, found: Json, pay_now_link: str | None)
         told = history.success(work, crossed, change_set="back")
         try:
             operations = [changed, *told]
-            answers.results(operations, work.services.dataverse.send(work.connector.environment, operations))
+            history.send(work, operations)
             break
         except Changed:
-            etag = _etag_if_unchanged(work, columns)
+            try:
+                etag = _etag_if_unchanged(work, columns)
+            except NotFound:
+                return _orphaned(work, xero_id)
+        except NotFound:
+            return _orphaned(work, xero_id)
         except answers.ReadOnlyRow:
             etag = None
     if etag is None:
@@ -378,6 +473,8 @@ def _etag_if_unchanged(work: Work, columns: Json) -> str | None:
         link_only: Json = {
             name: columns[name] for name in ("mag_xeroid", "mag_xeroinvoicenumber", "mag_xeroinvoiceurl") if name in columns
         }
+        if not record.get("_mag_xeroconnectorid_value"):
+            link_only["mag_xeroconnectorid@odata.bind"] = columns["mag_xeroconnectorid@odata.bind"]
         link_only["mag_synchedwithxero"] = False  # due, even if a quicker worker sent the change and ours overtook it in Xero
         patch = Operation("PATCH", f"invoices({record['invoiceid']})", link_only, {"If-Match": etag})
         answers.result(work.services.dataverse.send(work.connector.environment, [patch])[0])
@@ -388,20 +485,19 @@ def _etag_if_unchanged(work: Work, columns: Json) -> str | None:
 def _closed_meanwhile(work: Work, xero_id: str) -> Crossed:
     """Say that the document exists: a row closed while it was being sent is read-only, and what follows is the cancellation's."""
     problem = Problem(
-        f"The invoice was closed in Dynamics while it was being sent; it stands in Xero as {xero_id}.",
+        f"The invoice was closed or taken back in Dynamics while it was being sent; it stands in Xero as {xero_id}.",
         where="Status",
-        cause="A person or a workflow closed the invoice within the seconds of the transfer.",
-        fix="If it was cancelled, void or credit it in Xero as well.",
+        cause="A person or a workflow changed the invoice between the tries of the transfer.",
+        fix="If it should not be in these books, void or credit it in Xero as well.",
         who="bookkeeper",
     )
-    told = history.warning(work, problem)
-    answers.result(work.services.dataverse.send(work.connector.environment, [told])[0])
+    history.send(work, [history.warning(work, problem)])
     return Crossed("Warning", problem.message, xero_id)
 
 
 def _left_behind(work: Work, record: Json) -> Crossed | None:
-    """Report the document of an earlier try whose end was never written: the invoice was closed or taken back before the next."""
-    if record.get("mag_xeroid"):
+    """Report the document of an earlier try whose end was never written: the invoice was closed, taken back or moved meanwhile."""
+    if record.get("mag_xeroid") and record.get("_mag_xeroconnectorid_value") in (None, work.connector.id):
         return None
     xero_id = documents.left_behind(work, documents.INVOICE, page_of(work.connector, record["invoiceid"]))
     return _closed_meanwhile(work, xero_id) if xero_id else None

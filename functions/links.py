@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, fields, replace
 
 from shared.connectors import Connector
 from shared.services import Services
@@ -13,11 +13,30 @@ TABLE = "links"
 
 @dataclass(frozen=True)
 class Link:
-    """One row of ``links``: the Xero id, keyed hashes of what was last sent (target field → hash), and what we last wrote."""
+    """One row of ``links``: the Xero id, keyed hashes by target field, and what Xero said of the document.
+
+    ``hashes`` are of what we last wrote; ``left`` of what stood in Dynamics where Xero's own value was left alone; ``persons`` are
+    keyed hashes of the additional people we put on a contact. ``status`` is the document's when it was last written, ``code`` an
+    item's as Xero spells it, the accounts those a contact or item uses in sales and in purchases, "" where Xero names none. A link
+    ``in_doubt`` is read from Xero again before it is used.
+    """
 
     xero_id: str
     hashes: dict[str, str] = field(default_factory=dict)
     status: str = ""
+    left: dict[str, str] = field(default_factory=dict)
+    persons: list[str] = field(default_factory=list)
+    code: str = ""
+    sales_account: str = ""
+    purchase_account: str = ""
+    in_doubt: bool = False
+
+    def account(self, document_type: str) -> str:
+        """Return the account code for a document of this Type of Xero's: purchases for what begins with ACCPAY, else sales."""
+        return self.purchase_account if document_type.startswith("ACCPAY") else self.sales_account
+
+
+JSON = ("hashes", "left", "persons")
 
 
 def read(services: Services, connector: Connector, kind: str, record: str) -> Link | None:
@@ -25,10 +44,18 @@ def read(services: Services, connector: Connector, kind: str, record: str) -> Li
     stored = services.store.read(TABLE, f"{connector.key}|{kind}", record.replace("/", "|", 1))
     if stored is None:
         return None
-    return Link(str(stored.values["xero_id"]), json.loads(stored.values["hashes"]), str(stored.values["status"]))
+    values = {one.name: stored.values[one.name] for one in fields(Link) if one.name in stored.values}
+    return Link(**{name: json.loads(value) if name in JSON else value for name, value in values.items()})
 
 
 def write(services: Services, connector: Connector, kind: str, record: str, link: Link) -> None:
     """Keep the link of *record*; the newest wins, and it says the same thing whoever writes it."""
-    values = {"xero_id": link.xero_id, "hashes": json.dumps(link.hashes, sort_keys=True), "status": link.status}
+    values = {name: json.dumps(value, sort_keys=True) if name in JSON else value for name, value in asdict(link).items()}
     services.store.upsert(TABLE, f"{connector.key}|{kind}", record.replace("/", "|", 1), values)
+
+
+def doubt(services: Services, connector: Connector, kind: str, record: str) -> None:
+    """Have the link of *record* read from Xero again before it is used: Xero refused something that hangs on it."""
+    link = read(services, connector, kind, record)
+    if link is not None:
+        write(services, connector, kind, record, replace(link, in_doubt=True))

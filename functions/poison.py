@@ -1,7 +1,7 @@
 """What the host gave up on: an Outcome and a Sync History row, never silence (SPEC 3).
 
 The record is parked with the fingerprint it has now, so that it goes again when it changes, when a person sets Export Status
-back to No, or by redrive.
+back to No, or by redrive. A sweep needs no redrive: the tick asks for the next one.
 """
 
 from __future__ import annotations
@@ -10,10 +10,11 @@ import logging
 from datetime import datetime
 
 from functions import claim as claims
-from functions import ledger, sync
+from functions import connectors, history, ledger, schedule, sync
 from functions.flows import FLOWS, SWEEPS
 from functions.work import Work
 from shared.errors import BadMessage, ConnectorError, Problem, Retryable
+from shared.messages import SweepMessage, SyncMessage
 from shared.outcomes import Outcome, Status
 from shared.services import ReceivedMessage, Services
 
@@ -25,17 +26,46 @@ GIVEN_UP = Problem(
     fix="Change the record, or set Export Status to No, to have it tried again. If it fails again, tell your administrator.",
     who="administrator",
 )
+SWEEP_GIVEN_UP = Problem(
+    "The connector failed five times to look for due records.",
+    cause="A fault in the connector itself; its log in Application Insights has the details.",
+    fix="Nothing is lost: the next sweep looks again. If it goes on, tell the people who run the connector.",
+    who="administrator",
+)
 
 
 def drain(services: Services, now: datetime) -> int:
     """Take every message from the poison queues and return how many; one that cannot be told stays for the next tick."""
     drained = 0
     for queue in (SWEEPS, *(flow.name for flow in FLOWS)):
-        for message in services.queues.receive(f"{queue}-poison"):
-            if queue == SWEEPS or _park(message, services, now):
-                services.queues.delete(f"{queue}-poison", message)
-                drained += 1
+        poison = f"{queue}-poison"
+        try:
+            received = services.queues.receive(poison)
+        except ConnectorError as error:
+            log.warning("%s could not be read: %s", poison, type(error).__name__)
+            continue
+        for message in received:
+            try:
+                if _tell_sweep(message, services, now) if queue == SWEEPS else _park(message, services, now):
+                    services.queues.delete(poison, message)
+                    drained += 1
+            except Exception as error:  # one message must not hold back the others, nor the tick: it comes again
+                log.error("a message of %s could not be told: %s", poison, type(error).__name__)
     return drained
+
+
+def _tell_sweep(received: ReceivedMessage, services: Services, now: datetime) -> bool:
+    try:
+        message = SweepMessage.from_json(received.text)
+        if connectors.find(services.store, message.connector) is None:
+            raise BadMessage("The connector of the sweep message is not known here.")
+    except BadMessage as error:
+        sync.unreadable(error, services, now)
+        return True
+    told = SyncMessage(message.connector, message.flow, f"{SWEEPS}/{message.flow}")
+    ledger.write(services, Outcome(told, Status.FAILED, "Poison", SWEEP_GIVEN_UP.message, now, (SWEEP_GIVEN_UP,)))
+    schedule.note(services.store, message.connector, message.flow, last_error=SWEEP_GIVEN_UP.message)
+    return True
 
 
 def _park(received: ReceivedMessage, services: Services, now: datetime) -> bool:
@@ -52,15 +82,35 @@ def _park(received: ReceivedMessage, services: Services, now: datetime) -> bool:
     outcome = Outcome(message, Status.FAILED, "Poison", GIVEN_UP.message, now, (GIVEN_UP,))
     try:
         record = flow.load(connector, services, [message.record_id])[0]
-        if record is None or record.get("mag_synchedwithxero"):  # another message has taken it across since
+        if record is None and (claim.sought or claim.made):
+            outcome = _tell_left_behind(work)
+        elif record is not None and not record.get("mag_synchedwithxero"):
+            work.record, work.fingerprint = record, flow.fingerprint(record, connector, services)
+            sync.tell(work, outcome)
+        else:  # another message has taken it across since, or nothing was ever made of it
             claims.close(services, claim)
             return True
-        work.record, work.fingerprint = record, flow.fingerprint(record, connector, services)
-        sync.tell(work, outcome)
     except ConnectorError as error:
         log.warning("could not tell %s about its poison message: %s", message.record, type(error).__name__)
         claims.release(services, claim)
         return False
     ledger.write(services, outcome)
-    claims.park(services, claim, work.fingerprint, outcome.status.value)
+    if work.record:
+        claims.park(services, claim, work.fingerprint, outcome.status.value)
+    else:
+        claims.close(services, claim)
     return True
+
+
+def _tell_left_behind(work: Work) -> Outcome:
+    """Say on the connector that a record deleted in Dynamics may stand in Xero: nothing else will ever look for it."""
+    made = work.claim.made
+    problem = Problem(
+        f"{work.message.record} was deleted in Dynamics while it was being sent; "
+        + (f"it stands in Xero as {made}." if made else "it may stand in Xero."),
+        cause="A create was sent to Xero whose end is unknown, and the connector stopped trying before it could look it up.",
+        fix=f"Look in Xero for the document whose link to Dynamics ends with {work.message.record_id}; void it if it should not be there.",
+        who="bookkeeper",
+    )
+    history.send(work, [history.warning(work, problem, on_record=False)])
+    return Outcome(work.message, Status.FAILED, "Poison", problem.message, work.now, (problem,), xero_id=made)

@@ -7,23 +7,43 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import chain
+from itertools import chain, islice
 
 from functions import claim as claims
-from functions import connectors, reference_data, sync
+from functions import connectors, ledger, reference_data, schedule, sync
 from functions.claim import NEVER, Claim
 from functions.flows import BY_NAME, Flow
-from functions.tick import TABLE
+from functions.routes import Due
+from functions.schedule import SETTINGS
+from functions.work import Asked, Work
+from shared import telemetry
 from shared.connectors import Connector
-from shared.errors import BadMessage, ConfigurationError, ConnectorError, Throttled, WrongBooks
+from shared.errors import BadMessage, ConfigurationError, ConnectorError, NotReady, Problem
 from shared.messages import SweepMessage, SyncMessage
+from shared.outcomes import Outcome, Status
 from shared.services import Services
 
 log = logging.getLogger(__name__)
 
-PARKED_AT_ONCE = 25
-"""How many parked records a sweep compares with what they were refused with; the next sweep goes on with the others."""
+AT_ONCE = 25
+"""How many parked records a sweep compares with what they were refused with, and how many it tells that nobody takes them; the next
+sweep goes on with the others."""
+MINUTE = timedelta(minutes=1)
+UNROUTED = "unrouted"
+"""The status of a parked claim whose record was told that no connector takes it; it goes as soon as one does."""
+
+
+@dataclass(frozen=True)
+class Swept:
+    """What became of a sweep: records released, whether the budget left more at the source, and what an administrator must know
+    ("" for nothing, None when nothing new was learnt)."""
+
+    released: int = 0
+    is_more: bool = False
+    detail: str | None = ""
+    error: str = ""
 
 
 def sweep(text: str, services: Services, now: datetime) -> int:
@@ -33,103 +53,237 @@ def sweep(text: str, services: Services, now: datetime) -> int:
     """
     try:
         message = SweepMessage.from_json(text)
-        flow = BY_NAME.get(message.flow)
         connector = connectors.find(services.store, message.connector)
-        if flow is None or connector is None:
+        if connector is None or message.flow not in (SETTINGS, *BY_NAME):
             raise BadMessage("The sweep message names an unknown flow or connector.")
     except BadMessage as error:
         sync.unreadable(error, services, now)
         return 0
-    if connector.state != "connected":
+    if connector.state != "connected" and message.flow != SETTINGS:
         return 0
     try:
-        connector = connectors.refresh(services, connector)
-        sync.check_seal(connector)
-        if connector.settings.get("mag_enabled") is False:
-            return 0
-        released = _release(flow.for_connector(connector), connector, services, now)
-        _note(services, connector, flow, now, released, "")
+        swept = _sweep(message.flow, connector, services, now)
     except ConnectorError as error:
-        _note(services, connector, flow, now, 0, f"{type(error).__name__}: {error}")
-        if isinstance(error, WrongBooks):
-            connectors.mark(services, connector, "wrong_books")
-        log.warning("sweep of %s for %s failed: %s", flow.name, connector.id, type(error).__name__)
-        return 0
-    log.info("sweep of %s for %s: %d released", flow.name, connector.id, released)
-    return released
+        log.warning("sweep of %s for %s failed: %s", message.flow, connector.id, type(error).__name__)
+        detail = str(error) if isinstance(error, ConfigurationError) else None
+        if state := sync.STATES.get(type(error)):
+            connectors.mark(services, connector, state)
+            detail = None
+        swept = Swept(detail=detail, error=f"{type(error).__name__}: {error}")
+    _note(services, connector, message.flow, now, swept)
+    log.info("sweep of %s for %s: %d released", message.flow, connector.id, swept.released)
+    return swept.released
 
 
-def _release(flow: Flow, connector: Connector, services: Services, now: datetime) -> int:
+def _sweep(name: str, connector: Connector, services: Services, now: datetime) -> Swept:
+    if name == SETTINGS:
+        connectors.refresh(services, connector, is_at_work=False)
+        return Swept()
+    connector = connectors.refresh(services, connector)
+    sync.check_seal(connector)
+    flow = BY_NAME[name].for_connector(connector)
+    return _release(flow, connector, services, now) if connector.is_at_work and flow.enabled else Swept()
+
+
+def _release(flow: Flow, connector: Connector, services: Services, now: datetime) -> Swept:
+    """Release what the budget allows.
+
+    A backlog is spread over the minute until the next tick: released at once, it would stand in the queue before the records of
+    other organisations, and its own messages would only wait for each other's slots.
+    """
     held = claims.read_all(services, connector.key, flow.name)
-    under_way = sum(claim.is_busy(now) for claim in held.values())
-    allowance = services.xero.budget(connector, flow.lane) // flow.calls - under_way
-    records = flow.due(connector, services, now)
-    first = next(records, None)
-    if first is None:
-        return 0
-    _refresh_reference_data(services, connector, now)
+    _measure(flow, connector, held, now)
+    unrouted: list[tuple[Due, Problem]] = []
+    ready = _ready(flow, connector, services, held, unrouted, now)
+    first = next(ready, None)
+    queued = timedelta(seconds=services.durations.queued)
+    under_way = sum(_takes_room(claim, queued, now) for claim in held.values())
+    a_minute = services.xero.budget(connector, flow.lane) // flow.calls if first else 0
+    allowance = max(a_minute - under_way, 0)
+    some = list(islice(chain([first] if first else [], ready), allowance + 1))
+    is_more = len(some) > allowance
+    pace = MINUTE / a_minute if is_more and a_minute else timedelta()
     released = 0
-    parked: list[tuple[str, str]] = []
-    for record, version, asked_again in chain((first,), records):
-        if released >= allowance:
-            break
-        claim = held.get(record) or claims.unclaimed(connector.key, flow.name, record)
+    for due, claim, reason in some[:allowance]:
+        released += _send(services, connector, flow, due, claim, now, reason, pace * released)
+    detail = _tell_unrouted(unrouted, flow, connector, services, held, now)
+    return Swept(released, is_more and a_minute > 0, detail, detail)
+
+
+def _takes_room(claim: Claim, queued: timedelta, now: datetime) -> bool:
+    """Tell whether a record under way will use calls before the next tick: its message shows by then, or somebody works on it.
+
+    *queued* is how long a claim counts as under way after its message shows.
+    """
+    return now < claim.until or claim.queued - queued - MINUTE <= now < claim.queued
+
+
+def _ready(
+    flow: Flow,
+    connector: Connector,
+    services: Services,
+    held: dict[str, Claim],
+    unrouted: list[tuple[Due, Problem]],
+    now: datetime,
+) -> Iterator[tuple[Due, Claim, str]]:
+    """Yield (record, claim, reason) for what is due here and neither under way nor parked; then the parked that have changed.
+
+    What no connector takes is put into *unrouted*. The first that is due here brings the reference data up to date.
+    """
+    begun: set[str] | None = None
+    is_first = True
+    parked: list[Due] = []
+    for due in flow.due(connector, services, now):
+        claim = held.get(due.record) or claims.unclaimed(connector.key, flow.name, due.record)
         if claim.is_busy(now):
             continue
-        if claim.is_parked and not asked_again and not _has_come(claim, now):
-            parked.append((record, version))
+        if due.route and not due.route.named:
+            began_here = bool(claim.sought or claim.made)  # wherever it leads by now: what was begun is ended here
+            if due.route.problem and not began_here:
+                unrouted.append((due, due.route.problem))
+                continue
+            if due.route.connector != connector.id and not began_here:
+                continue
+            begun = _begun_elsewhere(flow, connector, services, now) if begun is None else begun
+            if due.record in begun:
+                continue
+        if is_first:
+            _refresh_reference_data(services, connector, now)
+            is_first = False
+        by_a_person = claim.is_parked and _asks_again(due.asked, claim)
+        if claim.is_parked and claim.status != UNROUTED and not by_a_person and not _has_come(claim, now):
+            parked.append(due)
             continue
-        released += _send(
-            services, connector, flow, record, version, claim, now, "user" if asked_again and claim.is_parked else "sweep"
-        )
+        yield due, claim, "user" if by_a_person else "sweep"
     if connector.settings.get("mag_autoretryonfix") is False:
-        return released
-    for record, version in _changed(flow, connector, services, parked, held, now):
-        if released >= allowance:
-            break
-        released += _send(services, connector, flow, record, version, held[record], now, "change")
-    return released
+        parked = [due for due in parked if held[due.record].status == Status.WAITING.value]
+    for due in _changed(flow, connector, services, parked, held, now):
+        yield due, held[due.record], "change"
+
+
+def _begun_elsewhere(flow: Flow, connector: Connector, services: Services, now: datetime) -> set[str]:
+    """Return the records another connector of the environment works on, or may have left a document of behind.
+
+    Their route has changed between two tries: released here too, they could stand in two books.
+    """
+    others = connectors.of_environment(services.store, connector.environment)
+    return {
+        record
+        for other in others
+        if other.key != connector.key
+        for record, claim in claims.read_all(services, other.key, flow.name).items()
+        if claim.sought or claim.made or now < claim.until
+    }
+
+
+def _tell_unrouted(
+    unrouted: list[tuple[Due, Problem]],
+    flow: Flow,
+    connector: Connector,
+    services: Services,
+    held: dict[str, Claim],
+    now: datetime,
+) -> str:
+    """Tell the records no connector takes that they wait, once each, and return what an administrator must know of them.
+
+    Every connector of the environment sees them: the first that is at work speaks for all.
+    """
+    speaker = next((one for one in connectors.of_environment(services.store, connector.environment) if _sweeps(one, flow)), None)
+    if not unrouted or speaker is None or speaker.key != connector.key:
+        return ""
+    new = [(due, problem) for due, problem in unrouted if not _is_told(held.get(due.record), problem)][:AT_ONCE]
+    loaded = flow.load(connector, services, [due.record.partition("/")[2] for due, _ in new])
+    for (due, problem), row in zip(new, loaded, strict=True):
+        if row is None:
+            continue
+        try:
+            claim = claims.take(services, connector.key, flow.name, due.record, f"sweep {now.isoformat()}")
+        except NotReady:
+            continue
+        message = SyncMessage(connector.key, flow.name, due.record, due.version)
+        work = Work(services, connector, message, claim, flow.lane, now, row)
+        outcome = Outcome(message, Status.MISCONFIGURED, "Wait", problem.message, now, (problem,))
+        try:
+            sync.tell(work, outcome)
+        except ConnectorError as error:
+            log.warning("could not tell %s that nobody takes it: %s", due.record, type(error).__name__)
+            claims.release(services, claim)
+            continue
+        ledger.write(services, outcome)
+        claims.park(services, claim, problem.message, UNROUTED)
+    problems = dict.fromkeys(problem for _, problem in unrouted)
+    return " ".join(f"{problem.message} {problem.fix}" for problem in problems)
+
+
+def _sweeps(connector: Connector, flow: Flow) -> bool:
+    return connector.is_at_work and BY_NAME[flow.name].for_connector(connector).enabled
+
+
+def _is_told(claim: Claim | None, problem: Problem) -> bool:
+    return claim is not None and claim.is_parked and (claim.status, claim.fingerprint) == (UNROUTED, problem.message)
+
+
+def _measure(flow: Flow, connector: Connector, held: dict[str, Claim], now: datetime) -> None:
+    """Tell how many records wait or are parked, and for how long the oldest has been tried."""
+    tried = [claim.since for claim in held.values() if not claim.is_parked and claim.since != NEVER]
+    oldest = (now - min(tried)).total_seconds() if tried else 0
+    about = {"flow": flow.name, "connector": connector.key}
+    telemetry.measure("connector.waiting", len(tried), **about)
+    telemetry.measure("connector.parked", sum(claim.is_parked for claim in held.values()), **about)
+    telemetry.measure("connector.oldest_waiting", oldest, **about)
 
 
 def _send(
-    services: Services, connector: Connector, flow: Flow, record: str, version: str, claim: Claim, now: datetime, reason: str
+    services: Services, connector: Connector, flow: Flow, due: Due, claim: Claim, now: datetime, reason: str, delay: timedelta
 ) -> int:
     """Note first that a message is under way, then send it: two sweeps at once release a record once."""
-    if not claims.mark_queued(services, claim, now + timedelta(seconds=services.durations.queued)):
+    if not claims.mark_queued(services, claim, now + delay + timedelta(seconds=services.durations.queued)):
         return 0
-    services.queues.send(flow.name, SyncMessage(connector.key, flow.name, record, version, reason=reason).to_json())
+    message = SyncMessage(connector.key, flow.name, due.record, due.version, reason=reason)
+    services.queues.send(flow.name, message.to_json(), delay)
     return 1
 
 
 def _changed(
-    flow: Flow, connector: Connector, services: Services, parked: list[tuple[str, str]], held: dict[str, Claim], now: datetime
-) -> Iterator[tuple[str, str]]:
+    flow: Flow, connector: Connector, services: Services, parked: list[Due], held: dict[str, Claim], now: datetime
+) -> Iterator[Due]:
     """Yield the parked records that are no longer what they were refused as: a few each time, in turn, in one round trip."""
     if not parked:
         return
-    turn = int(now.timestamp() // max(flow.every.total_seconds(), 60)) * PARKED_AT_ONCE % len(parked)
-    some = (parked[turn:] + parked[:turn])[:PARKED_AT_ONCE]
-    loaded = flow.load(connector, services, [record.partition("/")[2] for record, _ in some])
-    for (record, version), row in zip(some, loaded, strict=True):
-        if row is not None and flow.fingerprint(row, connector, services) != held[record].fingerprint:
-            yield record, version
+    turn = int(now.timestamp() // max(flow.every.total_seconds(), 60)) * AT_ONCE % len(parked)
+    some = (parked[turn:] + parked[:turn])[:AT_ONCE]
+    loaded = flow.load(connector, services, [due.record.partition("/")[2] for due in some])
+    for due, row in zip(some, loaded, strict=True):
+        if row is not None and flow.fingerprint(row, connector, services) != held[due.record].fingerprint:
+            yield due
 
 
 def _refresh_reference_data(services: Services, connector: Connector, now: datetime) -> None:
-    """Bring accounts, tax rates, themes and tracking up to date when something is due; a fault here holds nothing back."""
+    """Bring accounts, tax rates, themes and tracking up to date when something is due; a fault here holds nothing back.
+
+    What stops the records too, they meet themselves: an organisation that is blocked has no budget, one that is lost says so.
+    """
     try:
         reference_data.refresh_if_due(connector, services, now)
-    except (ConfigurationError, Throttled):
-        raise
     except ConnectorError as error:
         log.warning("reference data of %s: %s", connector.id, type(error).__name__)
+
+
+def _asks_again(asked: Asked, claim: Claim) -> bool:
+    """Tell whether a person asks for a parked record again; Ready to update stays as it is while its update waits."""
+    return asked is Asked.ANEW or (asked is Asked.UPDATE and claim.status != Status.WAITING.value)
 
 
 def _has_come(claim: Claim, now: datetime) -> bool:
     return claim.due != NEVER and now >= claim.due
 
 
-def _note(services: Services, connector: Connector, flow: Flow, now: datetime, released: int, error: str) -> None:
-    stored = services.store.read(TABLE, connector.key, flow.name)
-    values = {**(stored.values if stored else {}), "last_run": now.isoformat(), "released": released, "last_error": error[:500]}
-    services.store.upsert(TABLE, connector.key, flow.name, values)
+def _note(services: Services, connector: Connector, name: str, now: datetime, swept: Swept) -> None:
+    """Note the run, and tell the administrator what is new; when the budget left records behind, the very next tick asks again."""
+    values = {"last_run": now.isoformat(), "released": swept.released, "last_error": swept.error[:500]}
+    if swept.is_more:
+        values["asked"] = ""
+    told = schedule.runs(services.store, connector.key).get(name, {}).get("told", "")
+    if swept.detail is not None and swept.detail != told and connectors.tell(services, connector, swept.detail):
+        values["told"] = swept.detail
+    schedule.note(services.store, connector.key, name, **values)

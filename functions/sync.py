@@ -19,8 +19,8 @@ from functions.explain import unknown_code
 from functions.flows import BY_NAME, Flow
 from functions.work import Work
 from mappings.choices import ExportStatus
-from shared.connectors import Connector
-from shared.dataverse import answers
+from shared.connectors import Connector, Json
+from shared.dataverse import query
 from shared.errors import (
     BadMessage,
     ConfigurationError,
@@ -79,7 +79,11 @@ def _sync(text: str, services: Services, owner: str, now: datetime) -> Outcome:
         message, flow, connector = address(text, services)
     except BadMessage as error:
         return unreadable(error, services, now)
-    if connector.state != "connected":
+    if (
+        connector.state != "connected"
+        or connector.settings.get("mag_enabled") is False
+        or not flow.for_connector(connector).enabled
+    ):
         return _paused(message, connector, services, now)
     try:
         claim = claims.take(services, connector.key, flow.name, message.record, owner)
@@ -139,14 +143,20 @@ def tell(work: Work, outcome: Outcome) -> None:
     """Say on the record itself what holds it up: Export Status and a Sync History row, in one change set.
 
     Only the row that was read gets a new Export Status: one that was written since, perhaps by our own try whose answer was lost,
-    has moved on (Changed). A wait of a record that crossed before leaves it alone: Ready to update still asks for the update.
+    has moved on (Changed). A wait of a record that crossed before leaves it alone: Ready to update still asks for the update. A
+    record that may have left a document behind is pinned to this connector: another route must not send it to other books.
     """
-    row = f"{history.LOOKUPS[work.message.table][1]}({work.message.record_id})"
+    told = history.TOLD[work.message.table]
+    columns: Json = {}
+    if told.status and (outcome.status in (Status.REFUSED, Status.FAILED) or not work.record.get("mag_synchedwithxero")):
+        columns[told.status] = EXPORT_STATUS[outcome.status].value
+    if (work.claim.sought or work.claim.made) and "_mag_xeroconnectorid_value" in work.record:
+        columns["mag_xeroconnectorid@odata.bind"] = f"/mag_xeroconnectors({work.connector.id})"
     operations = [replace(history.failure(work, outcome), change_set="tell")]
-    if work.record and (outcome.again is None or not work.record.get("mag_synchedwithxero")):
-        status = {"mag_exportstatus": EXPORT_STATUS[outcome.status].value}
-        operations.insert(0, Operation("PATCH", row, status, {"If-Match": work.record["@odata.etag"]}, change_set="tell"))
-    answers.results(operations, work.services.dataverse.send(work.connector.environment, operations))
+    if work.record and columns:
+        row = query.row(work.message.table, work.message.record_id)
+        operations.insert(0, Operation("PATCH", row, columns, {"If-Match": work.record["@odata.etag"]}, change_set="tell"))
+    history.send(work, operations)
 
 
 def _fail(work: Work, error: ConnectorError) -> Outcome:
@@ -196,13 +206,15 @@ def _is_worth_telling(work: Work, error: ConnectorError, outcome: Outcome) -> bo
         return False
     if not work.record:
         return isinstance(error, ConfigurationError) and work.message.attempt == 1
-    already_told = work.message.attempt > 1 and work.record.get("mag_exportstatus") == ExportStatus.WAITING.value
+    status = history.TOLD[work.message.table].status
+    already_told = work.message.attempt > 1 and (not status or work.record.get(status) == ExportStatus.WAITING.value)
     return not (outcome.again is not None and already_told)
 
 
 def _paused(message: SyncMessage, connector: Connector, services: Services, now: datetime) -> Outcome:
-    """Leave the record due: a connector that is not connected sends nothing, and the sweep finds the record afterwards."""
-    details = f"The connector is {connector.state.replace('_', ' ')}; the record stays due until an administrator connects again."
+    """Leave the record due: a connector or flow that rests sends nothing, and the sweep finds the record afterwards."""
+    state = connector.state.replace("_", " ") if connector.state != "connected" else "not enabled"
+    details = f"The connector or its flow is {state}; the record stays due until an administrator changes that."
     outcome = Outcome(message, Status.MISCONFIGURED, "Wait", details, now, (Problem(details, who="administrator"),))
     ledger.write(services, outcome)
     claims.mark_queued(services, claims.read(services, connector.key, message.flow, message.record), NEVER)

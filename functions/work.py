@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import Enum
 from typing import Any
 
 from functions.claim import Claim
@@ -11,6 +12,14 @@ from shared.connectors import Connector, Json
 from shared.errors import Problem
 from shared.messages import SyncMessage
 from shared.services import Lane, Services
+
+
+class Asked(Enum):
+    """What a person asks for, as far as a sweep can see: nothing new, a try of what was refused, or an update of what crossed."""
+
+    NOTHING = "nothing"
+    ANEW = "anew"
+    UPDATE = "update"
 
 
 @dataclass

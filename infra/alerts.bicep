@@ -70,7 +70,7 @@ var rules = [
     severity: 3
     frequency: 'PT15M'
     window: 'PT30M'
-    query: 'AppMetrics | where Name == "connector.day_left" | summarize arg_max(TimeGenerated, Min) by connector = tostring(Properties.connector) | where Min < ${dayBudgetCalls}'
+    query: 'AppMetrics | where Name == "connector.day_left" | summarize arg_max(TimeGenerated, Min) by organisation = tostring(Properties.organisation) | where Min < ${dayBudgetCalls}'
   }
   {
     name: 'oldest-waiting'

@@ -82,8 +82,6 @@ param dataverseClientId string
 @description('Host names the app may send a Dataverse token to.')
 param dataverseAllowedHosts array
 
-// The name App Service authentication gives to "no secret: the managed identity vouches for the app".
-var federated = 'OVERRIDE_USE_MI_FIC_ASSERTION_CLIENTID'
 var ownUrl = empty(publicUrl) ? 'https://${site.properties.defaultHostName}' : publicUrl
 
 resource plan 'Microsoft.Web/serverfarms@2025-03-01' = {
@@ -178,7 +176,8 @@ resource settings 'Microsoft.Web/sites/config@2025-03-01' = {
     PYTHON_APPLICATIONINSIGHTS_ENABLE_TELEMETRY: 'true'
     // Addresses of requests may hold names of customers: our own spans tell what may be told.
     OTEL_PYTHON_DISABLED_INSTRUMENTATIONS: 'azure_sdk,django,fastapi,flask,psycopg2,requests,urllib,urllib3'
-    '${federated}': identityClientId
+    // With this name in clientSecretSettingName the managed identity vouches for the portal's app registration: no secret.
+    OVERRIDE_USE_MI_FIC_ASSERTION_CLIENTID: identityClientId
     PUBLIC_URL: ownUrl
     TICK_SCHEDULE: tickSchedule
     NIGHTLY_SCHEDULE: nightlySchedule
@@ -228,7 +227,7 @@ resource signIn 'Microsoft.Web/sites/config@2025-03-01' = {
         enabled: true
         registration: {
           clientId: portalClientId
-          clientSecretSettingName: federated
+          clientSecretSettingName: 'OVERRIDE_USE_MI_FIC_ASSERTION_CLIENTID'
           openIdIssuer: '${environment().authentication.loginEndpoint}${portalTenantId}/v2.0'
         }
         validation: {

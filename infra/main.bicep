@@ -323,6 +323,9 @@ output XERO_REDIRECT_URI string = '${app.outputs.publicUrl}/connect/xero/callbac
 @description('Webhook delivery address to give to the app at developer.xero.com.')
 output XERO_WEBHOOK_URL string = '${app.outputs.publicUrl}/webhooks/xero'
 
+@description('Redirect URI to register with the app registration for Dataverse, when people sign in to set an environment up.')
+output DYNAMICS_REDIRECT_URI string = '${app.outputs.publicUrl}/connect/dynamics/callback'
+
 @description('Redirect URI to register with the Entra ID app registration of the portal.')
 output PORTAL_REDIRECT_URI string = '${app.outputs.publicUrl}/.auth/login/aad/callback'
 

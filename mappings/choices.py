@@ -73,6 +73,13 @@ class MissingItemPolicy(IntEnum):
     BLOCK = _BASE + 2
 
 
+class ItemOwner(IntEnum):
+    """mag_itemowner (K41)."""
+
+    DYNAMICS = _BASE
+    XERO = _BASE + 1
+
+
 class RoundingPolicy(IntEnum):
     """mag_roundingpolicy."""
 

@@ -87,6 +87,19 @@ def _date(value: Any, at: At) -> str:
 date = Converter("date, yyyy-mm-dd", _date)
 
 
+def day_of(value: str, zone: ZoneInfo) -> calendar_date:
+    """Return the day of an instant in *zone*; a plain date (a column changed to Date Only) is the day itself.
+
+    Raises ValueError for anything else, an instant without a time zone included.
+    """
+    if len(value) == len("2026-11-21"):
+        return calendar_date.fromisoformat(value)
+    moment = datetime.fromisoformat(value)
+    if moment.tzinfo is None:
+        raise ValueError("The moment does not say its time zone.")
+    return moment.astimezone(zone).date()
+
+
 def local_date(zone_setting: str) -> Converter:
     """Write the day of an instant in the connector's time zone: Dynamics 365 keeps Date Delivered as a moment, midnight of its user."""
 
@@ -101,12 +114,9 @@ def local_date(zone_setting: str) -> Converter:
                 "administrator",
             ) from None
         try:
-            moment = datetime.fromisoformat(value)
+            return day_of(value, zone).isoformat()
         except (TypeError, ValueError):
             raise Refused(f"{value!r} is not a moment.", "Correct the date.") from None
-        if moment.tzinfo is None:
-            raise Refused(f"{value!r} does not say its time zone.", "Correct the date.")
-        return moment.astimezone(zone).date().isoformat()
 
     return Converter("the day in the connector's Time Zone, yyyy-mm-dd", write, settings=(zone_setting,))
 

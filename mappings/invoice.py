@@ -6,7 +6,7 @@ part of each line's manual discount, a product inside a bundle becomes a note, a
 
 from __future__ import annotations
 
-from decimal import ROUND_FLOOR, ROUND_HALF_UP, Decimal
+from decimal import ROUND_FLOOR, ROUND_HALF_UP, Decimal, localcontext
 from typing import Any
 
 from mappings.choices import BundleMode, InvoiceType, LineAmountTypes, NumberSource, ReferenceSource, TaxMode, XeroInvoiceStatus
@@ -29,7 +29,24 @@ from mappings.convert import (
     text,
     unit_amount,
 )
-from mappings.table import At, Check, Columns, Constant, Field, Json, Lines, Link, Mapping, Refused, Setting, Step, local, when
+from mappings.table import (
+    WIDE,
+    At,
+    Check,
+    Columns,
+    Constant,
+    Converter,
+    Field,
+    Json,
+    Lines,
+    Link,
+    Mapping,
+    Refused,
+    Setting,
+    Step,
+    local,
+    when,
+)
 from mappings.totals import CENT, LARGEST_LINE, UNIT, ZERO, cents, line_amount
 
 STATUS: dict[int, str] = {
@@ -70,7 +87,12 @@ NUMBERED_BY_NAME = _setting("it is numbered by its Name", "mag_numbersource", Nu
 REFERENCE_READ = ~_setting("Reference Source is Description only", "mag_referencesource", ReferenceSource.DESCRIPTION)
 DESCRIPTION_READ = ~_setting("Reference Source is Reference only", "mag_referencesource", ReferenceSource.REFERENCE)
 MARKED_AS_SENT = _setting("Mark Xero Invoices as Sent is Yes", "mag_markinvoicesassent", True)
-E_MAILED = when("Send Email From Xero is Yes", lambda at: at.get("mag_sendemailfromxero") is True, ("mag_sendemailfromxero",))
+E_MAILED = when(
+    "Xero will e-mail it (Send Email From Xero, or Send Email by Default)",
+    lambda at: at.get("mag_sendemailfromxero") is True or at.setting("mag_sendemailbydefault") is True,
+    ("mag_sendemailfromxero",),
+    ("mag_sendemailbydefault",),
+)
 CRM_TAX = ~_setting("Tax Amounts is Always Xero", "mag_taxmode", TaxMode.XERO_CALCULATES)
 DOT = when(
     "the Description begins with a full stop",
@@ -83,8 +105,16 @@ NOTE = when("it is a note", lambda at: "@net" not in at.record)
 WHOLE = when("the quantity is sent as one whole", lambda at: "@whole" in at.record)
 ITEM_LEFT_OUT = when(
     "Xero does not have the item and may not get it (Missing Items)",
-    lambda at: at.get("productid.productnumber") in (at.link("left_out_items") or ()),
+    lambda at: at.link("item_codes") is not None and at.get("productid.productnumber") not in at.link("item_codes"),
 )
+
+
+def _item_code(value: Any, at: At) -> Any:
+    return ITEM_CODE.write((at.link("item_codes") or {}).get(value, value), at)
+
+
+ITEM_CODE = text(30)
+item_code = Converter(f"{ITEM_CODE.name}, as Xero spells it", _item_code)
 
 
 def is_note(line: Any) -> bool:
@@ -393,7 +423,7 @@ LINE = local("LINE", Mapping("Line Items", "invoicedetail", "LineItem", (
     Field  ("Existing Product",      "productid.name",                               "Description",            text(4000),                "Only if Description is not provided.", otherwise=True),
     Field  ("Write In Product",      "productdescription",                           "Description",            text(4000),                "Only if Description is not provided.", otherwise=True,
             required="Write what the line is for."),
-    Field  ("Existing Product",      "productid.productnumber",                      "ItemCode",               text(30),                  "The Product Number (productnumber). Left out where the quantity is sent as one whole: Xero would count one item.", when=~NOTE & ~WHOLE & ~ITEM_LEFT_OUT),
+    Field  ("Existing Product",      "productid.productnumber",                      "ItemCode",               item_code,                 "The Product Number (productnumber). Left out where the quantity is sent as one whole: Xero would count one item.", when=~NOTE & ~WHOLE & ~ITEM_LEFT_OUT),
     Field  ("Quantity",              "quantity",                                     "Quantity",               quantity,                  when=~NOTE),
     Field  ("Price Per Unit",        "priceperunit",                                 "UnitAmount",             unit_amount,               when=~NOTE),
     Field  ("Xero Account Code",     "mag_xeroaccountcodeid",                        "AccountCode",            account_code,              "Set to system default value if not provided.", when=~NOTE),
@@ -434,7 +464,7 @@ HAS_FREIGHT = when("there is a Freight Amount", lambda at: bool(at.get("freighta
 
 DATES_TO_CURRENCY = (
     Field  ("Due Date",              "duedate",                                      "DueDate",                date,                      "Needed to submit or approve.", required="Fill in the Due Date: Xero does not approve a document without one.", required_when=TO_BE_APPROVED),
-    Field  ("Date Delivered",        "datedelivered",                                "Date",                   local_date("mag_timezone"), "Empty: Xero takes the day it is sent."),
+    Field  ("Date Delivered",        "datedelivered",                                "Date",                   local_date("mag_timezone"), "Empty (and not held): the day it is sent, in the connector's Time Zone."),
     Link   ("Customer",              "ContactID",                                    "Contact.ContactID",      guid,                      "See the account and contact tables. Nothing but the ContactID is sent: more would change the contact.", required="Send the invoice again."),
 )
 CURRENCY = (
@@ -497,6 +527,20 @@ BILL = local("BILL", Mapping("Bill (Purchase Invoice)", "invoice", "Invoice", (
 def mapping_of(record: Json) -> Mapping:
     """Return the table an invoice is written by: a bill's for a Purchase Invoice, else a sales invoice's."""
     return BILL if record.get("mag_invoicetype") == InvoiceType.PURCHASE_INVOICE else SALES_INVOICE
+
+
+def products(record: Json, settings: Json) -> list[Json]:
+    """Return the products a line will name as its item, each once: not those of notes, nor of lines sent as one whole."""
+    at = At(record, settings, payload={"Type": "ACCPAY" if mapping_of(record) is BILL else "ACCREC"})
+    lines: list[Json] = list(record.get("invoice_details") or ())
+    try:
+        with localcontext(WIDE):
+            for step in STEPS:
+                lines = step.run(lines, at)
+    except Refused:  # and so will be the invoice
+        return []
+    found = [line["productid"] for line in lines if line.get("productid") and "@net" in line and "@whole" not in line]
+    return list({product["productid"]: product for product in found}.values())
 
 
 TABLES = (SALES_INVOICE, BILL)

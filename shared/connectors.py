@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from shared.errors import ConfigurationError
+
 Json = dict[str, Any]
 
 
@@ -46,12 +48,29 @@ class Connector:
 
     @property
     def zone(self) -> ZoneInfo:
-        return ZoneInfo(self.time_zone)
+        """Return the time zone, or raise ConfigurationError."""
+        zone = zone_of(self.time_zone)
+        if zone is None:
+            raise ConfigurationError(f'The Time Zone "{self.time_zone}" of the Xero Connector is not known.')
+        return zone
+
+    @property
+    def is_at_work(self) -> bool:
+        """Tell whether the connector is connected and enabled."""
+        return self.state == "connected" and self.settings.get("mag_enabled") is not False
 
     @property
     def is_sealed(self) -> bool:
         """Tell whether the seal fits what the row says."""
         return self.seal == seal(self.environment, self.environment_id, self.id, self.organisation)
+
+
+def zone_of(name: str) -> ZoneInfo | None:
+    """Return the time zone of an IANA name, None when there is none of that name."""
+    try:
+        return ZoneInfo(name)
+    except (KeyError, ValueError, OSError):  # not found, no name of a file, a folder
+        return None
 
 
 def seal(environment: str, environment_id: str, connector_id: str, organisation: str) -> str:

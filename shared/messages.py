@@ -3,9 +3,24 @@
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 from shared.errors import BadMessage
+
+# fmt: off
+SHAPES = {
+    # field      what it may be: short enough and plain enough for the key of a table row
+    "connector": re.compile(r"[A-Za-z0-9.:|_\[\]-]{1,300}"),
+    "flow":      re.compile(r"[a-z0-9-]{1,60}"),
+    "record":    re.compile(r"[A-Za-z0-9_]{1,100}/[\x20-\x7e]{1,100}"),
+    "version":   re.compile(r"[\x20-\x7e]{0,100}"),
+    "reason":    re.compile(r"[\x20-\x7e]{0,100}"),
+}
+# fmt: on
+MOST_ATTEMPTS = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -41,26 +56,12 @@ class SyncMessage:
     @classmethod
     def from_json(cls, text: str) -> SyncMessage:
         """Read a message; raise BadMessage naming what is wrong, never echoing the text."""
-        try:
-            value = json.loads(text)
-        except ValueError as error:
-            raise BadMessage("The queue message is not JSON.") from error
-        if not isinstance(value, dict):
-            raise BadMessage("The queue message is not a JSON object.")
-        for name in ("connector", "flow", "record"):
-            if not isinstance(value.get(name), str) or not value[name]:
-                raise BadMessage(f"The queue message has no {name}.")
-        table, slash, record_id = value["record"].partition("/")
-        if not (table and slash and record_id):
-            raise BadMessage("The record of the queue message is not of the form table/id.")
+        value = {"version": "", "reason": "sweep", **_read(text)}
+        texts = {name: _text(value, name) for name in SHAPES}
         attempt = value.get("attempt", 1)
-        if not isinstance(attempt, int) or isinstance(attempt, bool) or attempt < 1:
+        if not isinstance(attempt, int) or isinstance(attempt, bool) or not 1 <= attempt <= MOST_ATTEMPTS:
             raise BadMessage("The attempt of the queue message is not a number from 1.")
-        texts = {name: value.get(name, default) for name, default in (("version", ""), ("reason", "sweep"))}
-        for name, text_value in texts.items():
-            if not isinstance(text_value, str):
-                raise BadMessage(f"The {name} of the queue message is not text.")
-        return cls(value["connector"], value["flow"], value["record"], texts["version"], attempt, texts["reason"])
+        return cls(**texts, attempt=attempt)
 
 
 @dataclass(frozen=True)
@@ -76,10 +77,22 @@ class SweepMessage:
     @classmethod
     def from_json(cls, text: str) -> SweepMessage:
         """Read a message; raise BadMessage naming what is wrong."""
-        try:
-            value = json.loads(text)
-        except ValueError as error:
-            raise BadMessage("The sweep message is not JSON.") from error
-        if not isinstance(value, dict) or not all(isinstance(value.get(k), str) and value[k] for k in ("connector", "flow")):
-            raise BadMessage("The sweep message names no connector and flow.")
-        return cls(value["connector"], value["flow"])
+        value = _read(text)
+        return cls(_text(value, "connector"), _text(value, "flow"))
+
+
+def _read(text: str) -> Mapping[str, Any]:
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise BadMessage("The queue message is not JSON.") from error
+    if not isinstance(value, dict):
+        raise BadMessage("The queue message is not a JSON object.")
+    return value
+
+
+def _text(value: Mapping[str, Any], name: str) -> str:
+    text = value.get(name)
+    if not isinstance(text, str) or not SHAPES[name].fullmatch(text):
+        raise BadMessage(f"The {name} of the queue message is missing or is none.")
+    return text

@@ -156,7 +156,11 @@ class Secrets(Protocol):
     def open(self, sealed: str, context: str) -> str: ...
 
     def keyed_hash(self, text: str, purpose: str) -> str:
-        """Return a keyed hash of *text* (HMAC, hex): equal texts compare equal, nobody can read or guess them (SPEC 1.5)."""
+        """Return a keyed hash of *text* with the newest key: nobody can read or guess it (SPEC 1.5)."""
+        ...
+
+    def is_hash_of(self, stored: str, text: str, purpose: str) -> bool:
+        """Tell whether *stored* is the keyed hash of *text*, with any key still configured; False for one that is gone."""
         ...
 
 

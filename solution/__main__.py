@@ -14,9 +14,13 @@ COMMANDS: Mapping[str, tuple[Callable[[], str], str]] = {
 
 # fmt: off
 TOOLS: Mapping[str, tuple[str, str]] = {
-    # command     module whose main(arguments) runs it   purpose
+    # command     module, and its function if not main   purpose
     "build":     ("solution.build",                      "write the solution zips into dist/"),
     "pictures":  ("solution.pictures",                   "render the forms into docs/pictures/ (needs Chromium)"),
+    "install":   ("solution.install.command:install",    "install the solution in a Dynamics 365 environment"),
+    "check":     ("solution.install.command:check",      "compare an environment with the solution; change nothing"),
+    "upgrade":   ("solution.install.command:upgrade",    "bring an older version up to this one"),
+    "uninstall": ("solution.install.command:uninstall",  "take the solution out, after saying what would be lost"),
 }
 # fmt: on
 
@@ -35,7 +39,8 @@ def main(arguments: list[str]) -> int:
         sys.stdout.write(COMMANDS[arguments[0]][0]())
         return 0
     if arguments and arguments[0] in TOOLS:
-        code: int = import_module(TOOLS[arguments[0]][0]).main(arguments[1:])
+        module, _, function = TOOLS[arguments[0]][0].partition(":")
+        code: int = getattr(import_module(module), function or "main")(arguments[1:])
         return code
     asked = arguments in (["-h"], ["--help"], [])
     (sys.stdout if asked else sys.stderr).write(usage())

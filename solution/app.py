@@ -86,7 +86,11 @@ def app_xml() -> Element:
     for id_, type_ in _shown():
         add(components, "AppModuleComponent", None, type=type_, id=id_)
     maps = add(root, "AppModuleRoleMaps")
-    for id_ in (*sorted(role.id for role in ROLES if role.name != "Xero Connector Service"), SYSTEM_ADMINISTRATOR, SYSTEM_CUSTOMIZER):
+    for id_ in (
+        *sorted(role.id for role in ROLES if role.name != "Xero Connector Service"),
+        SYSTEM_ADMINISTRATOR,
+        SYSTEM_CUSTOMIZER,
+    ):
         add(maps, "Role", None, id=id_)
     localized(root, "LocalizedNames", "LocalizedName", TITLE)
     localized(root, "Descriptions", "Description", DESCRIPTION)

@@ -289,7 +289,12 @@ def _script(root: Element, form: Form) -> None:
     library.set("libraryUniqueId", guid("library", form.id))
     event = add(add(root, "events"), "event", None, name="onload", application="false", active="false")
     handler = add(add(event, "Handlers"), "Handler", None, functionName="XeroConnector.onLoad", libraryName=form.script)
-    handler.attrib |= {"handlerUniqueId": guid("handler", form.id), "enabled": "true", "parameters": "", "passExecutionContext": "true"}
+    handler.attrib |= {
+        "handlerUniqueId": guid("handler", form.id),
+        "enabled": "true",
+        "parameters": "",
+        "passExecutionContext": "true",
+    }
 
 
 def _labels(element: Element, text: str) -> None:

@@ -3,7 +3,6 @@
 from solution.form import Form, Grid, QuickView, Section, Tab
 from solution.web_resources import SCRIPT
 
-
 BALANCE = "Owed and Overdue in Xero"
 
 

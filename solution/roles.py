@@ -132,7 +132,11 @@ def privilege(operation: str, table: str) -> str:
 
 ROLES: tuple[Role, ...] = (
     Role("Xero Connector Service", "For the application user the connector signs in as, and nobody else.", SERVICE),
-    Role("Xero Connector Administrator", "For whoever looks after the connector: its settings and everything that happened.", ADMINISTRATOR),
+    Role(
+        "Xero Connector Administrator",
+        "For whoever looks after the connector: its settings and everything that happened.",
+        ADMINISTRATOR,
+    ),
     Role("Xero Connector User", "For salespeople, beside their sales role: what happened to their own records.", USER),
 )
 

@@ -123,7 +123,7 @@ def _split(view: View) -> tuple[list[Filter], Mapping[str, Sequence[Condition]]]
             own.append(condition)
         else:
             lookup, _, column = condition[0].partition(".")
-            linked.setdefault(lookup, []).append((column, *condition[1:]))  # type: ignore[arg-type]
+            linked.setdefault(lookup, []).append((column, *condition[1:]))
     return ([Filter(view.where.type, tuple(own))] if own else []), linked
 
 

@@ -38,13 +38,13 @@ LISTS: dict[str, tuple[str, str, str]] = {
                              "mag_name mag_reference", "-mag_paymentdate"),
     "mag_creditnote":       ("mag_name:200 mag_invoiceid:200 mag_creditdate:130 mag_creditnotenumber:160 mag_amount:120 mag_addtoxero:100 mag_exportstatus:120",
                              "mag_name mag_creditnotenumber mag_reference", "-mag_creditdate"),
-    "mag_synchistory":      ("mag_eventon:150 mag_name:210 mag_action:100 mag_syncstatus:110 mag_details:360 mag_whoacts:110 mag_xeroconnectorid:160",
+    "mag_synchistory":      ("mag_eventon:150 mag_name:210 mag_action:100 mag_syncstatus:110 mag_details:360 mag_whoacts:140 mag_xeroconnectorid:160",
                              "mag_name mag_details", "-mag_eventon"),
 }
 
 INVOICE = "name:240 invoicenumber:150 customerid:180 totalamount:120"
 BALANCES = "mag_amountowed:130 mag_amountoverdue:130 mag_xerocontacturl:240 ownerid:140"
-REASONS = "mag_name:200 mag_eventon:150 mag_details:320 mag_cause:320 mag_fix:320 mag_whoacts:110"
+REASONS = "mag_name:200 mag_eventon:150 mag_details:320 mag_cause:320 mag_fix:320 mag_whoacts:140"
 
 WORK: tuple[View, ...] = (
     # ─ invoices ────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -63,7 +63,7 @@ WORK: tuple[View, ...] = (
     View("invoice", "Not Meant for Xero", f"{INVOICE} statuscode:120 createdon:140 ownerid:140",
          every(ACTIVE, ("mag_addtoxero", "ne", True), ("mag_synchedwithxero", "ne", True)), "-createdon",
          description="Active invoices nobody has set Add to Xero on yet."),
-    View("invoicedetail", "Invoice Lines with Xero Coding", "invoicedetailname:260 quantity:90 priceperunit:110 manualdiscountamount:120 mag_taxrateid:150 mag_xeroaccountcodeid:170 extendedamount:120",
+    View("invoicedetail", "Invoice Lines with Xero Coding", "invoicedetailname:260 quantity:100 priceperunit:110 manualdiscountamount:120 mag_taxrateid:150 mag_xeroaccountcodeid:170 extendedamount:120",
          None, "lineitemnumber", description="The lines of an invoice with tax rate and account."),
 
     # ─ credit notes and payments ───────────────────────────────────────────────────────────────────────────────────
@@ -85,7 +85,7 @@ WORK: tuple[View, ...] = (
     View("mag_synchistory", "Waiting Invoices with Reason", f"mag_invoiceid:200 mag_invoiceid.invoicenumber:140 {REASONS}",
          every(("mag_syncstatus", "eq", "waiting"), ("mag_invoiceid.mag_exportstatus", "eq", "waiting")), "-mag_eventon",
          description="What the invoices that wait now are waiting for; newest first."),
-    View("mag_synchistory", "Sync History of a Record", "mag_eventon:150 mag_action:90 mag_syncstatus:110 mag_details:320 mag_fix:260 mag_whoacts:110", None, "-mag_eventon",
+    View("mag_synchistory", "Sync History of a Record", "mag_eventon:150 mag_action:110 mag_syncstatus:120 mag_details:280 mag_fix:240 mag_whoacts:150", None, "-mag_eventon",
          description="What the forms list, newest first."),
     View("mag_synchistory", "Warnings", f"mag_invoiceid:200 mag_creditnoteid:160 {REASONS}",
          every(("mag_syncstatus", "eq", "warning")), "-mag_eventon", description="Done, but somebody should look."),

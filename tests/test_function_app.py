@@ -76,7 +76,10 @@ def test_every_function_runs_in_microsofts_runtime(app: App):
     assert health.returned.value["status_code"].value == "200"
     told = json.loads(health.returned.value["body"].value)
     assert told["status"] == "ok"
-    assert set(told) == {"version", "status", "secondsSinceLastTick"}
+    assert set(told) == {"version", "versions", "status", "secondsSinceLastTick", "checks"}
+    assert {check["name"]: check["state"] for check in told["checks"]} == dict.fromkeys(
+        ("settings", "key vault", "versions", "storage", "clock"), "ok"
+    )
     connect = app.invoke("connect", [("req", get("connect/xero"))])
     assert connect.succeeded
     assert connect.returned.value["status_code"].value == "200"

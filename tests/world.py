@@ -212,6 +212,9 @@ class World:
     def patch(self, path: str, body: Json) -> None:
         self._person("PATCH", path, body)
 
+    def delete(self, path: str) -> None:
+        self._person("DELETE", path)
+
     def post(self, path: str, body: Json) -> str:
         row_id: str = self._person("POST", path, body, want_id=True)
         return row_id

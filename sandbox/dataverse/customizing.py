@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from solution.model import ColumnModel, TableModel
@@ -17,6 +17,7 @@ from solution.table import Level, entity_set
 
 from .environment import Environment, derived_id
 from .errors import BAD_ARGUMENT, NOT_FOUND, OUT_OF_RANGE, PRIVILEGE_DENIED, Refused
+from .sql import moment
 from .store import Reference
 
 DUPLICATE_COLUMN = "0x80047013"
@@ -444,6 +445,13 @@ def reactivate_key(environment: Environment, table_name: str, name: str) -> None
     fact = environment.store.facts("key")[f"{table_name}.{name}"]
     failed = _clashes(environment, table_name, name)
     environment.store.keep("key", f"{table_name}.{name}", {**fact, "since": environment.now, "failed": failed})
+
+
+def settle_indexes(environment: Environment) -> None:
+    """Let every index be as built long ago: the environment was not set up this minute."""
+    long_ago = moment(environment.clock.now() - timedelta(days=1))
+    for name, fact in environment.store.facts("key").items():
+        environment.store.keep("key", name, {**fact, "since": long_ago})
 
 
 def fail_index(environment: Environment, table_name: str, name: str) -> None:

@@ -93,9 +93,14 @@ def answer(environment: Environment, request: Request, rest: tuple[Segment, ...]
                 return Answer(200, {"@odata.context": f"{address}/Attributes/$entity", **_column(environment, table, found[0])})
             shown = _filtered(request, [_column(environment, table, column) for column in wanted])
             return Answer(200, {"@odata.context": f"{address}/Attributes", "value": shown})
-        case ["ManyToManyRelationships"]:
-            names = environment.store.facts("relationship")
-            shown = [_relationship(environment, name, names[name]) for name in table.many_to_many if name in names]
+        case ["ManyToOneRelationships" | "OneToManyRelationships" | "ManyToManyRelationships" as side]:
+            facts = environment.store.facts("relationship").items()
+            ends = {"ManyToOneRelationships": ("many",), "OneToManyRelationships": ("one",)}.get(side, ("first", "second"))
+            shown = [
+                _relationship(environment, name, fact)
+                for name, fact in facts
+                if table.name in [fact.get(end) for end in ends]
+            ]
             return Answer(200, {"@odata.context": address, "value": shown})
     raise Refused(404, "0x8006088a", f"Resource not found for the segment '{rest[0].name}'.")
 
@@ -205,7 +210,7 @@ def _column(environment: Environment, table: TableModel, column: ColumnModel) ->
         "IsPrimaryId": column.name == table.key,
         "IsPrimaryName": column.name == table.primary_name,
         "IsCustomAttribute": column.custom,
-        "IsManaged": customizing.managed_by(environment, 1, derived_id("table", table.name)) is not None and column.custom,
+        "IsManaged": column.custom and customizing.managed_by(environment, 1, derived_id("table", table.name)) is not None,
         "IsValidForCreate": column.create,
         "IsValidForUpdate": column.update,
         "RequiredLevel": {"Value": str(column.level), "CanBeChanged": True},

@@ -8,7 +8,9 @@ from __future__ import annotations
 from decimal import Decimal
 
 from sandbox.entra import Application, Directory, Person
+from solution import build, publisher, roles
 
+from . import customizing, package, security
 from .environment import Environment, derived_id
 from .store import Reference, Value
 
@@ -19,6 +21,7 @@ IDENTITY_HEADER = "sandbox-identity-header"
 SETUP_CLIENT_ID = derived_id("application", "set-up")
 REDIRECTS = ("http://localhost:7071/connect/dynamics/callback", "https://localhost:7071/connect/dynamics/callback")
 APP_NAME = "mag_xeroconnector_app"
+SERVICE_ROLE = roles.ROLES[0].id.strip("{}")
 MESSAGES = ("Create", "Update", "Delete", "Associate", "Disassociate")
 
 # fmt: off
@@ -117,9 +120,25 @@ ID: dict[str, str] = {
 
 
 def seed(environment: Environment) -> None:
-    """Write the demo company's rows; running it again changes nothing."""
+    """Write the demo company's rows, the connector installed; running it again changes nothing."""
     with environment.store.transaction():
         seed_platform(environment)
+        if not environment.store.find("solution", "uniquename", publisher.UNIQUE_NAME):
+            package.Importer(environment, package.opened(build.package(managed=False))).run()
+            customizing.settle_indexes(environment)
+        _seed_application_users(environment)
+        _seed_company(environment)
+
+
+def seed_bare(environment: Environment) -> None:
+    """Write the demo company's rows in an environment where nobody has installed the connector."""
+    with environment.store.transaction():
+        seed_platform(environment)
+        _seed_company(environment)
+
+
+def _seed_company(environment: Environment) -> None:
+    with environment.store.transaction():
         _seed_people(environment)
         _seed_customers(environment)
         _seed_catalogue(environment)
@@ -167,9 +186,13 @@ def seed_platform(environment: Environment) -> None:
         "role", roleid=derived_id("role", "administrator"), name="System Administrator", businessunitid=_unit("head office")
     )
     environment.seed(
-        "role", roleid=derived_id("role", "service"), name="Xero Connector Service", businessunitid=_unit("head office")
+        "role", roleid=derived_id("role", "salesperson"), name="Salesperson", businessunitid=_unit("head office")
     )
+    security.seed(environment)
     _user(environment, environment.system.user, "", "SYSTEM", administrator=True)
+
+
+def _seed_application_users(environment: Environment) -> None:
     _user(environment, ID["connector user"], "#", "Xero Connector", applicationid=CLIENT_ID)
     _user(environment, ID["managed identity user"], "#", "Xero Connector (managed identity)", applicationid=MANAGED_IDENTITY_ID)
 
@@ -198,9 +221,6 @@ def _seed_people(environment: Environment) -> None:
             domainname=mail,
             azureactivedirectoryobjectid=derived_id("entra", name),
         )
-    environment.seed(
-        "appmodule", appmoduleid=ID["app"], name="Xero Connector", uniquename=APP_NAME, clienttype=4, appmoduleversion="1.0.0.0"
-    )
 
 
 def _user(
@@ -216,7 +236,7 @@ def _user(
     environment.seed(
         "systemuser", systemuserid=user_id, firstname=first or None, lastname=last, businessunitid=_unit(unit), **more
     )
-    role = derived_id("role", "administrator" if administrator else "service")
+    role = derived_id("role", "administrator") if administrator else SERVICE_ROLE if first == "#" else derived_id("role", "salesperson")
     environment.store.link("systemuserroles", Reference("systemuser", user_id), Reference("role", role))
 
 
@@ -263,7 +283,7 @@ def _seed_customers(environment: Environment) -> None:
             transactioncurrencyid=Reference("transactioncurrency", ID["NZD"]),
             ownerid=owner,
         )
-    for account, contacts in BILLING_CONTACTS.items():
+    for account, contacts in BILLING_CONTACTS.items() if "mag_primarybillingcontactid" in environment.model["account"].columns else ():
         environment.seed("account", accountid=ID[account], mag_primarybillingcontactid=Reference("contact", ID[contacts[0]]))
         for contact in contacts:
             environment.store.link(

@@ -72,6 +72,7 @@ class Environment:
         self.url = url.rstrip("/")
         self.zone = zone
         self.index_time = timedelta(seconds=2)  # how long the index of a new alternate key is not Active yet
+        self.import_time = timedelta(seconds=2)  # how long the job of an import runs
         self._publish = publish
         self._events: list[Event] = []
         self._depth = 0
@@ -84,7 +85,7 @@ class Environment:
     @property
     def tables_by_set(self) -> dict[str, TableModel]:
         """Return the tables by the name of their entity set."""
-        return {table.entity_set: table for table in self.model.values()}
+        return self.store.tables_by_set
 
     @property
     def host(self) -> str:

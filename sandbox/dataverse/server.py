@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -16,8 +16,8 @@ from flask import Blueprint, Flask, Response, jsonify, request
 from sandbox.entra import Directory, blueprint
 from sandbox.xero.clock import Clock, utc_now
 from sandbox.xero.faults import Fault, Faults, drop, parsed, pause
-from solution.model import MODEL, TableModel
 
+from . import bare as bare_tables
 from . import demo_company, rows, webapi
 from .environment import Caller, Environment, derived_id
 from .errors import TOO_MANY_REQUESTS, USER_DISABLED, USER_NOT_MEMBER, Refused
@@ -118,21 +118,26 @@ class Sandbox:
 def create_app(
     database: str = ":memory:",
     *,
-    model: Mapping[str, TableModel] = MODEL,
+    bare: bool = False,
     now: Callable[[], datetime] = utc_now,
     public_url: str = "https://localhost:7082",
     zone: str = "Pacific/Auckland",
     limits: ServiceProtection | None = None,
-    seed: Callable[[Environment], None] = demo_company.seed,
+    seed: Callable[[Environment], None] | None = None,
     register: Callable[[Directory], None] = demo_company.register,
 ) -> Flask:
-    """Build one environment with its tenant; `app.extensions["sandbox"]` is its Sandbox. An empty database is seeded."""
+    """Build one environment with its tenant; `app.extensions["sandbox"]` is its Sandbox. An empty database is seeded.
+
+    The connector's solution is installed in it, from the very file people import; *bare*: it is not.
+    """
     clock = Clock(now)
-    store = Store(database, model)
+    store = Store(database, bare_tables.tables())
     webhooks = Webhooks()
     environment = Environment(store, clock, url=public_url, zone=ZoneInfo(zone), publish=webhooks.publish)
     directory = Directory(public_url, clock.now, key=store.signing_key(), resources=(environment.url,))
     register(directory)
+    if seed is None:
+        seed = demo_company.seed_bare if bare else demo_company.seed
     sandbox = Sandbox(environment, directory, Meter(limits or ServiceProtection(), clock.now), webhooks, seed)
     app = Flask(__name__)
     app.url_map.merge_slashes = False

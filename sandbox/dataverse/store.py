@@ -90,7 +90,9 @@ class Store:
         """Open a database; the tables and columns of *model* are added to those it has."""
         self.model: Mapping[str, TableModel] = {}
         self.intersects: Mapping[str, tuple[str, str]] = {}
+        self.tables_by_set: dict[str, TableModel] = {}
         self._listed: dict[str, str] = {}
+        self._facts: dict[str, dict[str, Any]] = {}
         self._lock = threading.RLock()
         self._depth = 0
         self._db = sqlite3.connect(database, check_same_thread=False, isolation_level=None)
@@ -125,6 +127,7 @@ class Store:
         with closing(sqlite3.connect(":memory:")) as source, self._lock:
             source.deserialize(image)
             source.backup(self._db)
+            self._facts.clear()
             self._know(self._kept_model())
 
     @contextmanager
@@ -138,6 +141,7 @@ class Store:
                 yield
             except BaseException:
                 self._db.execute(f"ROLLBACK TO {savepoint}")
+                self._facts.clear()
                 if self.model is not model:
                     self._know(model)
                 raise
@@ -278,22 +282,28 @@ class Store:
             self._know({name: table for name, table in self.model.items() if name not in names})
 
     def facts(self, kind: str) -> dict[str, Any]:
-        """Return everything kept of a kind of thing that is no row, by name."""
-        found = self.query('SELECT name, json FROM "#fact" WHERE kind = ? ORDER BY rowid', (kind,))
-        return {str(name): json.loads(str(text)) for name, text in found}
+        """Return everything kept of a kind of thing that is no row, by name; not to be changed in place."""
+        with self._lock:
+            if kind not in self._facts:
+                found = self.query('SELECT name, json FROM "#fact" WHERE kind = ? ORDER BY rowid', (kind,))
+                self._facts[kind] = {str(name): json.loads(str(text)) for name, text in found}
+            return dict(self._facts[kind])
 
     def keep(self, kind: str, name: str, fact: Any) -> None:
         """Keep or replace a fact."""
         with self.transaction():
             self._db.execute('INSERT OR REPLACE INTO "#fact" VALUES (?, ?, ?)', (kind, name, json.dumps(fact)))
+            self._facts.pop(kind, None)
 
     def forget(self, kind: str, name: str) -> None:
         """Forget a fact."""
         with self.transaction():
             self._db.execute('DELETE FROM "#fact" WHERE kind = ? AND name = ?', (kind, name))
+            self._facts.pop(kind, None)
 
     def _know(self, model: Mapping[str, TableModel]) -> None:
         self.model = model
+        self.tables_by_set = {table.entity_set: table for table in model.values()}
         self.intersects = {
             intersect: tuple(sorted((table.name, other)))
             for table in model.values()

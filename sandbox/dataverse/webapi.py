@@ -14,7 +14,7 @@ from typing import Any
 from solution.metadata import csdl
 from solution.model import ColumnModel, TableModel
 
-from . import batch, definitions, reading, rows, sales
+from . import batch, customizing, definitions, importing, reading, rows, sales, security
 from .environment import Environment
 from .errors import (
     BAD_QUERY,
@@ -49,6 +49,7 @@ def error(refused: Refused) -> Answer:
 
 
 def _route(environment: Environment, request: Request) -> Answer:
+    importing.advance(environment)
     if not request.path:
         sets = [{"name": name, "kind": "EntitySet", "url": name} for name in environment.tables_by_set]
         return Answer(200, {"@odata.context": f"{root(environment)}$metadata", "value": sets})
@@ -60,12 +61,16 @@ def _route(environment: Environment, request: Request) -> Answer:
         return batch.answer(environment, request, answer)
     if first.name == "WhoAmI":
         return _who_am_i(environment, request)
-    if first.name == "EntityDefinitions":
-        _only(request, "GET")
-        return definitions.answer(environment, request, tuple(rest), first.key)
+    if first.name in definitions.SETS:
+        return definitions.SETS[first.name](environment, request, tuple(rest), first.key)
+    if first.name in importing.ACTIONS and not rest:
+        _only(request, "POST")
+        with environment.transaction():
+            return importing.ACTIONS[first.name](environment, request)
     table = environment.tables_by_set.get(first.name)
     if table is None:
         raise _no_resource(first.name)
+    importing.before_write(environment, request, table)
     if first.key is None:
         return _collection(environment, request, table, rest)
     return _single(environment, request, table, first, rest)
@@ -128,6 +133,7 @@ def _insert(environment: Environment, request: Request, table: TableModel, body:
             child, column = table.one_to_many[navigation]
             for child_body in bodies:
                 _insert(environment, request, environment.model[child], child_body, {column: reference})
+        importing.after_write(environment, request, table, row)
         return environment.require(*reference)
 
 
@@ -184,7 +190,8 @@ def _single(environment: Environment, request: Request, table: TableModel, first
     row = _existing(table, found, key)
     name = rest[0].name
     if name.startswith(NAMESPACE):
-        return _action(environment, request, table, row, name.removeprefix(NAMESPACE))
+        bound = security.answer(environment, request, table, row, name.removeprefix(NAMESPACE), rest[0].key)
+        return bound or _action(environment, request, table, row, name.removeprefix(NAMESPACE))
     if name in table.one_to_many or name in table.many_to_many:
         return _related(environment, request, table, row, rest)
     if single := find_single(table, name):
@@ -215,13 +222,17 @@ def _put(environment: Environment, request: Request, table: TableModel, body: An
     if found is None:
         return _insert(environment, request, table, body, key)
     changes = rows.read(table, body, creating=False, resolve=_resolver(environment, request))
-    return environment.update(table.name, str(found[table.key]), changes.values, request.caller)
+    with environment.transaction():
+        row = environment.update(table.name, str(found[table.key]), changes.values, request.caller)
+        importing.after_write(environment, request, table, row)
+    return row
 
 
 def _delete(environment: Environment, request: Request, table: TableModel, found: Row | None, key: Row) -> Answer:
     row = _existing(table, found, key)
     _check_preconditions(request, row)
-    environment.delete(table.name, str(row[table.key]), request.caller)
+    if not importing.before_delete(environment, table, row):
+        environment.delete(table.name, str(row[table.key]), request.caller)
     return Answer(204)
 
 
@@ -369,12 +380,16 @@ def _find(environment: Environment, table: TableModel, text: str) -> tuple[Row |
     names = {column.name for column, _ in named}
     if names == {table.key}:
         raise Refused(400, BAD_REQUEST, "The primary key is written without its name.")
-    if not any(names == set(columns) for columns in table.keys.values()):
+    if not any(names == set(columns) and _built(environment, table, name) for name, columns in table.keys.items()):
         raise Refused(400, KEY_NOT_DEFINED, f"The specified key attributes are not a defined key for the {table.name} entity")
     values: Row = {column.name: _key_value(table, column, literal) for column, literal in named}
     where = " AND ".join(f't."{name}" = ?' for name in values)
     found = environment.store.select(table.name, where, [_parameter(value) for value in values.values()])
     return (found[0] if found else None), values
+
+
+def _built(environment: Environment, table: TableModel, key: str) -> bool:
+    return customizing.index_status(environment, table.name, key) == "Active"
 
 
 def _key_value(table: TableModel, column: ColumnModel, literal: Literal) -> Value:

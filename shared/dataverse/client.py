@@ -14,7 +14,7 @@ from functools import cached_property
 import requests
 from requests.structures import CaseInsensitiveDict
 
-from shared import exact_json
+from shared import exact_json, telemetry
 from shared.dataverse.answers import failure, is_write
 from shared.dataverse.auth import Tokens
 from shared.durations import Durations
@@ -91,6 +91,7 @@ class DataverseClient:
         identity = "\n".join((method, url, hashlib.sha256(body).hexdigest()))
         headers["x-ms-client-request-id"] = str(uuid.uuid5(uuid.NAMESPACE_URL, identity))
         headers["Authorization"] = f"Bearer {token}"
+        telemetry.called("dataverse", environment)
         try:
             return self._session.once(method, url, headers, body)
         except (requests.RequestException, OSError) as error:

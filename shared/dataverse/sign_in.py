@@ -6,6 +6,7 @@ permission user_impersonation of Dynamics CRM. Nothing here keeps a token.
 
 from __future__ import annotations
 
+import logging
 import re
 import warnings
 from collections.abc import Mapping
@@ -96,7 +97,8 @@ class SignIn:
         Raises Retryable when Entra ID cannot be reached, ConfigurationError when the settings do not fit it.
         """
         with _Problems(), warnings.catch_warnings():
-            # A form post from another site comes without the cookie that binds the sign-in to the browser.
+            # A form post from another site comes without the cookie that binds the sign-in to the browser. Asked for an account,
+            # Entra ID answers with a page of its own: a redirect to somebody's own sign-in would offend the form's CSP.
             warnings.filterwarnings("ignore", message="response_mode='form_post' is recommended")
             flow: dict[str, Any] = self._application().initiate_auth_code_flow(
                 [self._scope(self.discovery_host)], redirect_uri, state=state, prompt="select_account", response_mode="query"
@@ -128,12 +130,9 @@ class SignIn:
         ConfigurationError when it refuses.
         """
         try:
-            answer = OneSendSession(self._durations).once(
-                "GET",
-                f"https://{self.discovery_host}{INSTANCES}",
-                {"Accept": "application/json", "Authorization": f"Bearer {access_token}"},
-                b"",
-            )
+            with OneSendSession(self._durations) as session:
+                headers = {"Accept": "application/json", "Authorization": f"Bearer {access_token}"}
+                answer = session.once("GET", f"https://{self.discovery_host}{INSTANCES}", headers, b"")
         except (requests.RequestException, OSError) as error:
             raise Retryable(f"The discovery service of Dynamics 365 does not answer ({type(error).__name__}).") from error
         if answer.status_code in (401, 403):
@@ -184,8 +183,9 @@ class SignIn:
 
     def _application(self) -> Any:
         """Build msal's application, which asks the authority for its endpoints; msal is imported here, on first use."""
-        import msal  # type: ignore[import-untyped]
+        import msal
 
+        logging.getLogger("msal").setLevel(logging.CRITICAL)  # it writes codes and verifiers to its log
         client = self._settings.dataverse_client_id
         if not client:
             raise ConfigurationError("Nobody can sign in without an app registration: DATAVERSE_CLIENT_ID is empty.")
@@ -256,9 +256,13 @@ class _Problems:
         return None
 
     def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
-        if isinstance(error, requests.RequestException | OSError):
+        if error is None:
+            return
+        from msal.exceptions import MsalServiceError
+
+        if isinstance(error, requests.RequestException | OSError | MsalServiceError):
             raise Retryable("Microsoft Entra ID cannot be reached.") from None
-        if isinstance(error, ValueError | RuntimeError | KeyError | TypeError | AttributeError):
+        if isinstance(error, ValueError | RuntimeError | LookupError | TypeError | AttributeError):
             raise ConfigurationError(
                 "Microsoft Entra ID answered something msal cannot use: check DATAVERSE_AUTHORITY_URL and DATAVERSE_TENANT_ID."
             ) from None

@@ -21,7 +21,7 @@ from urllib.parse import urlencode
 import urllib3
 from urllib3.exceptions import HTTPError
 
-from shared import exact_json
+from shared import exact_json, telemetry
 from shared.connectors import Connector, Json
 from shared.durations import Durations
 from shared.errors import ConnectorError, NeedsScope, Retryable
@@ -105,6 +105,7 @@ class XeroClient:
 
     def _settle(self, reservation: Reservation, answer: Any) -> None:
         """Give the slot back and learn from the headers; an answer Xero gave must not be lost because our own row is busy."""
+        telemetry.called("xero", reservation.tenant)
         status, headers = (answer.status, answer.headers) if answer is not None else (0, {})
         try:
             self._limits.settle(reservation, status, headers, self._clock.now())

@@ -24,6 +24,7 @@ from datetime import UTC, datetime, timedelta
 from threading import Lock
 from typing import Any
 
+from shared import telemetry
 from shared.durations import Durations
 from shared.errors import Changed, Throttled
 from shared.services import Lane, Store, StoredRow
@@ -130,7 +131,10 @@ class Limits:
                 state = _state(row, now)
                 kept = tuple(flight for flight in state.in_flight if flight[0] != reservation.slot)
                 state = replace(state, in_flight=kept, calls=(*state.calls, (now, reservation.lane)))
-                if self._write(tenant, row, _corrected(state, status, headers, now)):
+                state = _corrected(state, status, headers, now)
+                if self._write(tenant, row, state):
+                    if state.day_left is not None:
+                        telemetry.measure("connector.day_left", state.day_left, organisation=tenant)
                     return
         raise Changed("Other workers of the organisation were quicker.")
 

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from functions.flows import BY_NAME, FLOWS, QUEUES, Flow, minutes
-from functions.history import LOOKUPS
+from functions.history import TOLD
 from functions.schedule import is_due
 from shared.connectors import Connector
+from shared.dataverse.query import entity_set
 from solution.model import MODEL
 
 NOW = datetime(2026, 11, 21, 9, 0, tzinfo=UTC)
@@ -31,9 +32,10 @@ def test_flow_names_are_unique_and_legal_for_a_queue_a_function_and_a_poison_que
 @pytest.mark.parametrize("flow", FLOWS, ids=lambda flow: flow.name)
 def test_every_flow_has_a_table_a_lookup_for_its_history_and_sample_pairs(flow: Flow):
     assert flow.table in MODEL
-    lookup, entity_set = LOOKUPS[flow.table]
-    assert lookup in MODEL["mag_synchistory"].columns
-    assert MODEL[flow.table].entity_set == entity_set
+    told = TOLD[flow.table]
+    assert MODEL["mag_synchistory"].columns[told.lookup].targets == (flow.table,)
+    assert entity_set(flow.table) == MODEL[flow.table].entity_set
+    assert {told.status, told.xero_id} <= set(MODEL[flow.table].columns) | {""}
     pairs = list((SAMPLES / flow.name).glob("*.in.json"))
     assert pairs
     assert all(pair.with_name(pair.name.replace(".in.", ".out.")).exists() for pair in pairs)

@@ -308,7 +308,7 @@ def test_an_invoice_closed_during_the_transfer_keeps_its_link_and_says_so(own_wo
 
     world.services.xero.call = close_while_sending  # type: ignore[method-assign]
     world.settle(minutes=2)
-    assert "was closed in Dynamics while it was being sent" in world.histories(invoice)[-1]["mag_details"]
+    assert "was closed or taken back in Dynamics while it was being sent" in world.histories(invoice)[-1]["mag_details"]
     stored = world.store.read("links", f"{connector.key}|invoice", f"invoice|{invoice}")
     assert stored is not None
     assert stored.values["xero_id"] == world.document_of(invoice)["InvoiceID"]

@@ -11,8 +11,8 @@ from mappings.__main__ import TABLES
 from mappings.table import Mapping, MappingError
 from shared.exact_json import loads
 
-FOLDER = Path(__file__).parent.parent / "samples" / "invoices-to-xero"
-CASES = sorted(path.name.removesuffix(".in.json") for path in FOLDER.glob("*.in.json"))
+FOLDER = Path(__file__).parent.parent / "samples"
+CASES = sorted(path.relative_to(FOLDER).as_posix().removesuffix(".in.json") for path in FOLDER.glob("*/*.in.json"))
 
 
 def given(case: str) -> dict[str, Any]:

@@ -130,7 +130,11 @@ def test_a_moment_becomes_the_day_of_the_connectors_time_zone(moment: str, setti
     assert convert.local_date("mag_timezone").write(moment, at(settings)) == day
 
 
-@pytest.mark.parametrize("moment", ["2026-11-20", "2026-11-20T11:00:00", "soon", 7])
+def test_a_plain_date_is_the_day_itself_whatever_the_time_zone():
+    assert convert.local_date("mag_timezone").write("2026-11-20", at({"mag_timezone": "Pacific/Auckland"})) == "2026-11-20"
+
+
+@pytest.mark.parametrize("moment", ["2026-11-20T11:00:00", "soon", "2026-13-01", 7])
 def test_a_moment_without_a_time_zone_is_refused(moment: Any):
     with pytest.raises(Refused):
         convert.local_date("mag_timezone").write(moment, at(LONDON))

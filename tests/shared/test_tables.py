@@ -54,16 +54,16 @@ def test_a_key_may_hold_any_character(store: Store, partition: str, key: str) ->
 @pytest.mark.parametrize("length", [0, 1, 15_999, 16_000, 16_001, 32_768, 100_000])
 def test_a_text_of_any_length_comes_back_whole(store: Store, partition: str, length: int) -> None:
     text = ("x😀yz" * (length // 4 + 1))[:length]
-    store.upsert("connectors", partition, "r", {"settings": text, "name": "Acme"})
-    found = store.read("connectors", partition, "r")
+    store.upsert("outcomes", partition, "r", {"settings": text, "name": "Acme"})
+    found = store.read("outcomes", partition, "r")
     assert found is not None
     assert dict(found.values) == {"settings": text, "name": "Acme"}
 
 
 def test_a_shorter_text_leaves_nothing_of_a_longer_one(store: Store, partition: str) -> None:
-    store.upsert("connectors", partition, "r", {"settings": "x" * 40_000})
-    store.upsert("connectors", partition, "r", {"settings": "y"})
-    found = store.read("connectors", partition, "r")
+    store.upsert("outcomes", partition, "r", {"settings": "x" * 40_000})
+    store.upsert("outcomes", partition, "r", {"settings": "y"})
+    found = store.read("outcomes", partition, "r")
     assert found is not None
     assert dict(found.values) == {"settings": "y"}
 

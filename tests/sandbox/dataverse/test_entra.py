@@ -6,7 +6,7 @@ import datetime
 import re
 from pathlib import Path
 
-import msal  # type: ignore[import-untyped]
+import msal
 import pytest
 import requests
 from azure.core.exceptions import ClientAuthenticationError
@@ -145,6 +145,21 @@ def test_msal_signs_a_person_in_and_refreshes(live: Live) -> None:
     assert who_am_i(live, refreshed["access_token"]).status_code == 200
     again = app.acquire_token_by_auth_code_flow(flow, reply)
     assert "AADSTS70008" in again["error_description"], "a code is good for one use"
+
+
+def test_one_refresh_token_serves_every_resource(sandbox: Sandbox) -> None:
+    """Refresh tokens aren't bound to a resource, "Refresh tokens in the Microsoft identity platform"."""
+    directory = sandbox.directory
+    directory.resources.add("https://other.crm.dynamics.com")
+    asked = {"client_id": SETUP_CLIENT_ID, "redirect_uri": REDIRECTS[0]}
+    person = next(iter(directory.people.values()))
+    code = directory.authorize({**asked, "scope": f"{sandbox.environment.url}/user_impersonation openid"}, person)
+    first = directory.token(directory.tenant, {**asked, "grant_type": "authorization_code", "code": code})
+    refresh = {**asked, "grant_type": "refresh_token", "refresh_token": first["refresh_token"]}
+    other = directory.token(directory.tenant, {**refresh, "scope": "https://other.crm.dynamics.com/user_impersonation openid"})
+    assert directory.claims(first["access_token"], sandbox.environment.url)
+    assert directory.claims(other["access_token"], "https://other.crm.dynamics.com")
+    assert directory.claims(other["access_token"], sandbox.environment.url) is None
 
 
 def test_a_person_may_agree_or_decline(live: Live) -> None:
