@@ -18,7 +18,7 @@ from functions.flows import FLOWS
 from functions.routes import Due
 from shared.connectors import Connector
 from shared.durations import Durations
-from shared.errors import NotReady, Throttled
+from shared.errors import NotReady, Retryable, Throttled
 from shared.messages import SyncMessage
 from shared.services import Lane, Services
 from shared.xero.limits import Allowance, Limits
@@ -52,11 +52,9 @@ class Simulation:
         self.sent_at: dict[str, datetime] = {}
         store = FakeStore()
         self.limits = Limits(store, Durations())
-        self.services = Services(self, None, store, self, None, self.clock)  # type: ignore[arg-type]
+        self.services = Services(self, self, store, self, None, self.clock)  # type: ignore[arg-type]
         self.connectors = [_connector(f"busy-{number}") for number in range(self.busy)]
-        self.backlog = {
-            one.key: {f"invoice/{one.id}-{number}": None for number in range(BACKLOG)} for one in self.connectors
-        }
+        self.backlog = {one.key: {f"invoice/{one.id}-{number}": None for number in range(BACKLOG)} for one in self.connectors}
         end = self.begun + timedelta(minutes=MINUTES)
         for minute in range(MINUTES):
             self._at(self.begun + timedelta(minutes=minute), "tick")
@@ -75,12 +73,17 @@ class Simulation:
             self._take()
         return sorted(self.waits)
 
-    # The ports the sweep uses: Xero.budget and Queues.send.
+    # The ports the sweep uses: Xero.budget and Queues.send; reference data there is none.
+
+    def call(self, *_: Any, **__: Any) -> Any:
+        raise Retryable("There are no books here.")
 
     def budget(self, connector: Connector, lane: Lane) -> int:
         return self.limits.budget(connector.organisation, lane, self.clock.now(), ALLOWED)
 
-    def send(self, queue: str, text: str, delay: timedelta = timedelta()) -> None:
+    def send(self, queue: str, text: Any, delay: timedelta = timedelta()) -> None:
+        if not isinstance(text, str):
+            raise Retryable("There is no environment here.")
         visible = self.clock.now() + delay
         self.serial += 1
         heapq.heappush(self.queue, (visible, self.serial, text))

@@ -6,6 +6,7 @@
     GET, POST …/organisation          choose, when the consent opens more than one
     GET  /connect/xero/result         the checklist: each step with a tick, or the reason and the way out
     …    /connect/dynamics…           choose the environment by signing in (connect_dynamics.py)
+    POST, GET /connect/xero/solution  install the solution in the environment chosen (install_solution.py)
 
 A *visit* is what one browser is in the middle of: a row of ``grants`` (partition "visit") under the hash of the browser's cookie. Its
 state of OAuth is used once, within ten minutes, by the person and browser that began. Everything can be done again: the second
@@ -23,6 +24,7 @@ import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import datetime, timedelta
+from importlib.util import find_spec
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -45,6 +47,7 @@ START = "/connect/xero"
 CALLBACK = f"{START}/callback"
 ORGANISATION = f"{START}/organisation"
 RESULT = f"{START}/result"
+SOLUTION_PATH = f"{START}/solution"
 SIGN_IN = "/.auth/login/aad?post_login_redirect_uri=%2Fconnect%2Fxero"  # App Service authentication's own page
 TABLE, PARTITION = "grants", "visit"
 IN_TIME = timedelta(minutes=10)
@@ -153,6 +156,7 @@ def _form(
         form=typed,
         chosen=chosen,
         may_sign_in=bool(connecting.settings.dataverse_client_id),
+        may_install=chosen is not None and connect_dynamics.lacks_solution(chosen) and find_spec("solution") is not None,
     )
 
 
@@ -341,6 +345,18 @@ def _notice(key: str, visitor: Visitor, connecting: Connecting) -> Page:
     return pages.redirect(f"{START}?notice={key}", visitor, connecting.settings)
 
 
+def _install_solution(request: PageRequest, visitor: Visitor, connecting: Connecting, now: datetime) -> Page:
+    from functions import install_solution  # the schema is read only when somebody installs it
+
+    return install_solution.begin(request, visitor, connecting, now)
+
+
+def _show_installing(request: PageRequest, visitor: Visitor, connecting: Connecting, now: datetime) -> Page:
+    from functions import install_solution
+
+    return install_solution.show(request, visitor, connecting, now)
+
+
 ROUTES: dict[tuple[str, str], Callable[[PageRequest, Visitor, Connecting, datetime], Page]] = {
     ("GET", START): _show_form,
     ("POST", START): _begin,
@@ -349,6 +365,8 @@ ROUTES: dict[tuple[str, str], Callable[[PageRequest, Visitor, Connecting, dateti
     ("POST", ORGANISATION): _take_organisation,
     ("GET", RESULT): _show_result,
     **connect_dynamics.ROUTES,
+    ("POST", SOLUTION_PATH): _install_solution,
+    ("GET", SOLUTION_PATH): _show_installing,
 }
 
 

@@ -40,6 +40,7 @@ TABLE, PARTITION = "grants", "dynamics"
 IN_TIME = timedelta(minutes=10)
 SOLUTION = "mag_xeroconnector"
 ROLE = "Xero Connector Service"
+INSTALLED = "The connector's solution is installed"
 
 # fmt: off
 NOTICES = {
@@ -75,7 +76,7 @@ class Chosen:
 
 def chosen(visitor: Visitor, connecting: Connecting, now: datetime) -> Chosen | None:
     """Return what this person chose in this browser a moment ago."""
-    visit = _visit(connecting, visitor, now)
+    visit = read_visit(connecting, visitor, now)
     return Chosen(**visit.secret["chosen"]) if visit is not None and "chosen" in visit.secret else None
 
 
@@ -96,7 +97,7 @@ def forget_ended(store: Store, now: datetime) -> None:
 
 def _show(request: PageRequest, visitor: Visitor, connecting: Connecting, now: datetime) -> Page:
     """Offer the sign-in, or the environments of who is signed in."""
-    visit = _visit(connecting, visitor, now)
+    visit = read_visit(connecting, visitor, now)
     told = visit.secret if visit is not None else {}
     title, message = NOTICES.get(request.query.get("notice", ""), ("", ""))
     if problem := told.get("problem"):
@@ -105,7 +106,7 @@ def _show(request: PageRequest, visitor: Visitor, connecting: Connecting, now: d
     if "access_token" not in told:
         return _page(visitor, connecting, title, message)
     try:
-        environments = _sign_in(connecting).environments(told["access_token"])
+        environments = sign_in(connecting).environments(told["access_token"])
     except ConnectorError as error:
         return _page(visitor, connecting, "The environments cannot be listed", str(error), person=told["name"])
     return _page(visitor, connecting, title, message, person=told["name"], environments=environments)
@@ -141,33 +142,33 @@ def _begin(request: PageRequest, visitor: Visitor, connecting: Connecting, now: 
     """Send the person to Microsoft's sign-in."""
     state = secrets.token_urlsafe(32)
     try:
-        flow = _sign_in(connecting).begin(_callback(connecting), state)
+        flow = sign_in(connecting).begin(_callback(connecting), state)
     except ConnectorError as error:
         return _page(visitor, connecting, "That did not work", str(error))
     address = str(flow.pop("auth_uri"))
     forget_ended(connecting.services.store, now)
-    _keep(connecting, visitor, Visit(visitor.person, now + IN_TIME, _hash(state), {"flow": flow}))
+    keep_visit(connecting, visitor, Visit(visitor.person, now + IN_TIME, _hash(state), {"flow": flow}))
     return pages.redirect(address, visitor, connecting.settings)
 
 
 def _come_back(request: PageRequest, visitor: Visitor, connecting: Connecting, now: datetime) -> Page:
     """Take Microsoft's answer: the state is spent first, whatever else the answer says."""
-    visit = _visit(connecting, visitor, now)
+    visit = read_visit(connecting, visitor, now)
     sent = request.query.get("state", "")
     if visit is None or not visit.state or not hmac.compare_digest(_hash(sent), visit.state):
         return _notice("state", visitor, connecting)
     try:
-        spent = _keep(connecting, visitor, replace(visit, state="", secret={}))
+        spent = keep_visit(connecting, visitor, replace(visit, state="", secret={}))
     except Changed:
         return _notice("state", visitor, connecting)
     told: dict[str, Any]
     try:
-        told = asdict(_sign_in(connecting).finish(visit.secret["flow"], request.query))
+        told = asdict(sign_in(connecting).finish(visit.secret["flow"], request.query))
     except Declined as declined:
         told = {"title": "Access was not allowed", "problem": str(declined)}
     except ConnectorError as error:
         told = {"problem": str(error)}
-    _keep(connecting, visitor, replace(spent, until=now + IN_TIME, secret=told, etag=""))
+    keep_visit(connecting, visitor, replace(spent, until=now + IN_TIME, secret=told, etag=""))
     return pages.redirect(START, visitor, connecting.settings)
 
 
@@ -176,17 +177,17 @@ def _come_back(request: PageRequest, visitor: Visitor, connecting: Connecting, n
 
 def _choose(request: PageRequest, visitor: Visitor, connecting: Connecting, now: datetime) -> Page:
     """Look at the environment with the person's own token, and go back to the form with what was found."""
-    visit = _visit(connecting, visitor, now)
+    visit = read_visit(connecting, visitor, now)
     if visit is None or "refresh_token" not in visit.secret:
         return _notice("visit", visitor, connecting)
     settings = connecting.settings
     try:
         host = environment_host(f"https://{request.form.get('environment', '')}", settings.dataverse_allowed_hosts)
-        dataverse = _sign_in(connecting).as_person(visit.secret["refresh_token"], host)
+        dataverse = sign_in(connecting).as_person(visit.secret["refresh_token"], host)
         found = examine(dataverse, host, visit.secret["name"], settings.dataverse_client_id)
     except ConnectorError as error:
         return _page(visitor, connecting, "That did not work", str(error), person=visit.secret["name"])
-    _keep(connecting, visitor, replace(visit, secret={**visit.secret, "chosen": asdict(found)}, etag=""))
+    keep_visit(connecting, visitor, replace(visit, secret={**visit.secret, "chosen": asdict(found)}, etag=""))
     return pages.redirect(FORM, visitor, settings)
 
 
@@ -221,8 +222,13 @@ def examine(dataverse: Dataverse, environment: str, person: str, client_id: str)
     return Chosen(environment, name, [asdict(step) for step in steps])
 
 
+def lacks_solution(chosen: Chosen) -> bool:
+    """Tell whether the environment chosen has no solution of the connector yet."""
+    return any(step["title"] == INSTALLED and step["state"] == "failed" for step in chosen.steps)
+
+
 def _installed(table: Answer, solution: Answer, name: str) -> Step:
-    title = "The connector's solution is installed"
+    title = INSTALLED
     if table.status == 404:
         return Step(
             title,
@@ -295,7 +301,7 @@ ROUTES: dict[tuple[str, str], Callable[[PageRequest, Visitor, Connecting, dateti
 # ── visits ──────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _visit(connecting: Connecting, visitor: Visitor, now: datetime) -> Visit | None:
+def read_visit(connecting: Connecting, visitor: Visitor, now: datetime) -> Visit | None:
     """Return what this person is in the middle of in this browser, if its ten minutes are not over."""
     stored = connecting.services.store.read(TABLE, PARTITION, _key(visitor))
     if stored is None:
@@ -307,7 +313,7 @@ def _visit(connecting: Connecting, visitor: Visitor, now: datetime) -> Visit | N
     return Visit(person, until, str(stored.values.get("state") or ""), secret, stored.etag)
 
 
-def _keep(connecting: Connecting, visitor: Visitor, visit: Visit) -> Visit:
+def keep_visit(connecting: Connecting, visitor: Visitor, visit: Visit) -> Visit:
     """Keep *visit*; with its ETag only if nobody changed it meanwhile (raises Changed)."""
     sealed = connecting.services.secrets.seal(json.dumps(visit.secret), _context(visitor))
     values = {"person": visit.person, "until": visit.until.isoformat(), "state": visit.state, "sealed": sealed}
@@ -318,7 +324,7 @@ def _keep(connecting: Connecting, visitor: Visitor, visit: Visit) -> Visit:
     return visit
 
 
-def _sign_in(connecting: Connecting) -> SignIn:
+def sign_in(connecting: Connecting) -> SignIn:
     return SignIn(connecting.settings, connecting.services.durations)
 
 

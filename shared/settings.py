@@ -177,6 +177,8 @@ def _host_patterns(text: str) -> tuple[str, ...]:
 
 
 def _keys(text: str) -> tuple[bytes, ...]:
+    if text.startswith("@Microsoft.KeyVault("):  # what the platform leaves there when it cannot read the secret
+        raise ValueError("could not be read from the key vault")
     keys = _full_list(text)
     try:
         decoded = tuple(base64.b64decode(key, validate=True) for key in keys)

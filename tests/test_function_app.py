@@ -2,6 +2,7 @@
 
 import base64
 import json
+import logging
 import secrets
 from pathlib import Path
 
@@ -56,6 +57,10 @@ def get(url: str) -> Datum:
 def test_microsofts_runtime_accepts_every_function(app: App):
     flows = {flow.name for flow in FLOWS}
     assert set(app.metadata) == {"tick", "keep-alive", "sweeps", "health", "connect"} | flows
+
+
+def test_requests_to_storage_are_no_lines_of_the_log(app: App):
+    assert logging.getLogger("azure").level == logging.WARNING
 
 
 def test_every_flow_has_a_function_and_a_queue_of_its_own_name(app: App):

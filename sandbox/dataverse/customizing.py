@@ -124,9 +124,7 @@ def add_table(environment: Environment, new: NewTable) -> TableModel:
         raise Refused(400, TABLE_EXISTS, f"An entity set {model.entity_set} already exists.")
     with environment.transaction():
         environment.store.define(model)
-        environment.store.keep(
-            "table", new.name, {"schema": new.schema, "plural": new.plural, "tracked": new.tracked}
-        )
+        environment.store.keep("table", new.name, {"schema": new.schema, "plural": new.plural, "tracked": new.tracked})
         for column in new.columns:
             add_column(environment, new.name, column)
         add_messages(environment, new.name)
@@ -162,8 +160,8 @@ def delete_table(environment: Environment, name: str) -> None:
                     environment.store.forget(kind, fact)
         environment.store.forget("table", name)
         environment.store.undefine(name)
-        for kind, column in (("systemform", "objecttypecode"), ("savedquery", "returnedtypecode")):
-            for row in environment.store.find(kind, column, name):
+        for kind, of in (("systemform", "objecttypecode"), ("savedquery", "returnedtypecode")):
+            for row in environment.store.find(kind, of, name):
                 environment.store.delete(kind, str(row[environment.model[kind].key]))
         for row in environment.store.find("sdkmessagefilter", "primaryobjecttypecode", name):
             environment.store.delete("sdkmessagefilter", str(row["sdkmessagefilterid"]))
@@ -205,9 +203,7 @@ def money_columns(model: TableModel, column: ColumnModel) -> Iterator[ColumnMode
 
 
 def _given(name: str, type: str, *targets: str) -> ColumnModel:
-    return ColumnModel(
-        name, type, targets=targets, navigation=dict.fromkeys(targets, name), create=False, update=False
-    )
+    return ColumnModel(name, type, targets=targets, navigation=dict.fromkeys(targets, name), create=False, update=False)
 
 
 def add_messages(environment: Environment, name: str) -> None:
@@ -242,9 +238,7 @@ def column(environment: Environment, table_name: str, name: str) -> ColumnModel:
     """Return a column; raises Refused (404) when there is none."""
     found = table(environment, table_name).columns.get(name)
     if found is None:
-        raise Refused(
-            404, UNKNOWN_NAME, f"Could not find an attribute with specified name: '{name}' for entity '{table_name}'."
-        )
+        raise Refused(404, UNKNOWN_NAME, f"Could not find an attribute with specified name: '{name}' for entity '{table_name}'.")
     return found
 
 
@@ -366,9 +360,7 @@ def add_many_to_many(environment: Environment, name: str, first: str, second: st
         for one, other in ((first, second), (second, first)):
             model = environment.model[one]
             environment.store.define(replace(model, many_to_many={**model.many_to_many, name: (other, intersect)}))
-        environment.store.keep(
-            "relationship", name, {"first": first, "second": second, "intersect": intersect, "label": label}
-        )
+        environment.store.keep("relationship", name, {"first": first, "second": second, "intersect": intersect, "label": label})
 
 
 def delete_relationship(environment: Environment, name: str) -> None:
@@ -596,4 +588,3 @@ def _prefixed(environment: Environment, schema: str) -> None:
         raise Refused(
             400, BAD_ARGUMENT, f"The name {schema} must start with a customization prefix of a publisher: {sorted(prefixes)}."
         )
-

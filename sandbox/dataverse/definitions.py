@@ -97,9 +97,7 @@ def answer(environment: Environment, request: Request, rest: tuple[Segment, ...]
             facts = environment.store.facts("relationship").items()
             ends = {"ManyToOneRelationships": ("many",), "OneToManyRelationships": ("one",)}.get(side, ("first", "second"))
             shown = [
-                _relationship(environment, name, fact)
-                for name, fact in facts
-                if table.name in [fact.get(end) for end in ends]
+                _relationship(environment, name, fact) for name, fact in facts if table.name in [fact.get(end) for end in ends]
             ]
             return Answer(200, {"@odata.context": address, "value": shown})
     raise Refused(404, "0x8006088a", f"Resource not found for the segment '{rest[0].name}'.")
@@ -405,9 +403,8 @@ def read_column(environment: Environment, body: Mapping[str, Any]) -> ColumnMode
             return replace(column, options={0: labels[0] or "No", 1: labels[1] or "Yes"}, default=default)
         case "choice":
             choice = _bound_choice(environment, body, column.name)
-            default = body.get("DefaultFormValue")
-            labels_ = choice.labels
-            return replace(column, choice=choice.name, options=labels_, default=None if default in (None, -1) else int(default))
+            value = _whole(body, "DefaultFormValue")
+            return replace(column, choice=choice.name, options=choice.labels, default=None if value == -1 else value)
         case "lookup":
             targets = tuple(body.get("Targets") or ())
             return replace(column, targets=targets, navigation=dict.fromkeys(targets, _required(body, "SchemaName")))

@@ -185,9 +185,7 @@ def seed_platform(environment: Environment) -> None:
     environment.seed(
         "role", roleid=derived_id("role", "administrator"), name="System Administrator", businessunitid=_unit("head office")
     )
-    environment.seed(
-        "role", roleid=derived_id("role", "salesperson"), name="Salesperson", businessunitid=_unit("head office")
-    )
+    environment.seed("role", roleid=derived_id("role", "salesperson"), name="Salesperson", businessunitid=_unit("head office"))
     security.seed(environment)
     _user(environment, environment.system.user, "", "SYSTEM", administrator=True)
 
@@ -236,7 +234,13 @@ def _user(
     environment.seed(
         "systemuser", systemuserid=user_id, firstname=first or None, lastname=last, businessunitid=_unit(unit), **more
     )
-    role = derived_id("role", "administrator") if administrator else SERVICE_ROLE if first == "#" else derived_id("role", "salesperson")
+    role = (
+        derived_id("role", "administrator")
+        if administrator
+        else SERVICE_ROLE
+        if first == "#"
+        else derived_id("role", "salesperson")
+    )
     environment.store.link("systemuserroles", Reference("systemuser", user_id), Reference("role", role))
 
 
@@ -283,7 +287,9 @@ def _seed_customers(environment: Environment) -> None:
             transactioncurrencyid=Reference("transactioncurrency", ID["NZD"]),
             ownerid=owner,
         )
-    for account, contacts in BILLING_CONTACTS.items() if "mag_primarybillingcontactid" in environment.model["account"].columns else ():
+    for account, contacts in (
+        BILLING_CONTACTS.items() if "mag_primarybillingcontactid" in environment.model["account"].columns else ()
+    ):
         environment.seed("account", accountid=ID[account], mag_primarybillingcontactid=Reference("contact", ID[contacts[0]]))
         for contact in contacts:
             environment.store.link(

@@ -73,9 +73,7 @@ def _begin(environment: Environment, request: Request, *, upgrade: bool) -> Answ
             raise Refused(400, BAD_ARGUMENT, f"Required field '{name}' is missing.")
     advance(environment)
     if environment.store.facts("job"):
-        raise Refused(
-            429, BUSY, "Cannot start another [Import] because there is a previous [Import] running at this moment."
-        )
+        raise Refused(429, BUSY, "Cannot start another [Import] because there is a previous [Import] running at this moment.")
     staged = (body.get("SolutionParameters") or {}).get("StageSolutionUploadId")
     text = environment.store.facts("upload").get(str(staged)) if staged else body.get("CustomizationFile")
     if not text:
@@ -253,9 +251,7 @@ def add_solution_component(environment: Environment, request: Request) -> Answer
     if kind not in COMPONENTS or object_id not in names:
         raise Refused(400, NOT_FOUND, f"There is no component {object_id} of the type {kind}.")
     behavior = 0 if body.get("AddRequiredComponents") is None or not body.get("DoNotIncludeSubcomponents") else 1
-    customizing.note_component(
-        environment, str(body.get("SolutionUniqueName")), kind, names[object_id], object_id, behavior
-    )
+    customizing.note_component(environment, str(body.get("SolutionUniqueName")), kind, names[object_id], object_id, behavior)
     return Answer(200, {"id": object_id})
 
 
@@ -325,4 +321,3 @@ def _bytes(text: str) -> bytes:
         return base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError) as error:
         raise Refused(400, package.INVALID_FILE, "The CustomizationFile is not base64.") from error
-

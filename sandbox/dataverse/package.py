@@ -267,8 +267,9 @@ class Importer:
                 raise Refused(400, FAILED, f"The table {name} is the platform's: its RootComponent must have behavior 1 or 2.")
             self._component(TABLE, name, derived_id("table", name), behavior)
             return
-        label, plural = _localized(entity, "LocalizedNames/LocalizedName"), _localized(
-            entity, "LocalizedCollectionNames/LocalizedCollectionName"
+        label, plural = (
+            _localized(entity, "LocalizedNames/LocalizedName"),
+            _localized(entity, "LocalizedCollectionNames/LocalizedCollectionName"),
         )
         description = _localized(entity, "Descriptions/Description")
         tracked = _text(entity, "ChangeTrackingEnabled") == "1"
@@ -276,9 +277,7 @@ class Importer:
         if known is not None:
             if known.ownership != ownership:
                 raise Refused(400, FAILED, f"The table {name} exists with the ownership {known.ownership}.")
-            customizing.change_table(
-                self.environment, name, label=label, plural=plural, description=description, tracked=tracked
-            )
+            customizing.change_table(self.environment, name, label=label, plural=plural, description=description, tracked=tracked)
         else:
             primary = _primary(name, entity)
             new = NewTable(
@@ -292,9 +291,11 @@ class Importer:
     def _expect_given(self, name: str, entity: Element) -> None:
         """Refuse a new table without the columns every table has: an export always holds them."""
         there = {_text(attribute, "LogicalName") for attribute in entity.findall("attributes/attribute")}
-        needed = {
-            column.name for column in customizing.system_columns(name, self.environment.model[name].ownership).values()
-        } - {"versionnumber", "importsequencenumber", "overriddencreatedon"}
+        needed = {column.name for column in customizing.system_columns(name, self.environment.model[name].ownership).values()} - {
+            "versionnumber",
+            "importsequencenumber",
+            "overriddencreatedon",
+        }
         if missing := sorted(needed - there):
             raise Refused(400, FAILED, f"The table {name} lacks the attributes {', '.join(missing)}.")
 
@@ -389,9 +390,7 @@ class Importer:
             customizing.add_one_to_many(self.environment, relation, target, table, column, attribute.get("PhysicalName", ""))
         elif known.type != "lookup" or known.targets != (target,):
             held = f"lookup of {', '.join(known.targets)}" if known.is_lookup else known.type
-            raise Refused(
-                400, FAILED, f"Attribute {name} of {table} is a {held}, but a lookup of {target} type was specified."
-            )
+            raise Refused(400, FAILED, f"Attribute {name} of {table} is a {held}, but a lookup of {target} type was specified.")
         else:
             customizing.change_column(self.environment, table, column)
             customizing.change_on_delete(self.environment, relation, column.on_delete)

@@ -89,7 +89,7 @@ class Store:
     def __init__(self, database: str, model: Mapping[str, TableModel]) -> None:
         """Open a database; the tables and columns of *model* are added to those it has."""
         self.model: Mapping[str, TableModel] = {}
-        self.intersects: Mapping[str, tuple[str, str]] = {}
+        self.intersects: Mapping[str, tuple[str, ...]] = {}
         self.tables_by_set: dict[str, TableModel] = {}
         self._listed: dict[str, str] = {}
         self._facts: dict[str, dict[str, Any]] = {}
@@ -343,9 +343,7 @@ class Store:
                         self._db.execute(f'ALTER TABLE "{table.name}" ADD COLUMN {cell}')
         for column in table.columns.values():
             if column.is_lookup and column.create:
-                self._db.execute(
-                    f'CREATE INDEX IF NOT EXISTS "{table.name}.{column.name}" ON "{table.name}" ("{column.name}")'
-                )
+                self._db.execute(f'CREATE INDEX IF NOT EXISTS "{table.name}.{column.name}" ON "{table.name}" ("{column.name}")')
 
     def _row(self, table: str, values: Sequence[Parameter]) -> Row:
         cells = iter(values)

@@ -1,7 +1,7 @@
 """A tenant: its applications, its people, and the tokens it signs.
 
 Sources: Microsoft Learn, "Microsoft identity platform and the OAuth 2.0 client credentials flow" and "… authorization code
-flow", "Certificate credentials", "Access token claims reference", "Authentication and authorization error codes".
+flow", "… device authorization grant flow", "Certificate credentials", "Access token claims reference", "Authentication and authorization error codes".
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ NAMESPACE = UUID("0d1c7b6e-7a55-5d6e-8f0a-656e74726121")
 TENANT = str(uuid5(NAMESPACE, "tenant"))
 TOKEN_LIFE = timedelta(minutes=60)
 CODE_LIFE = timedelta(minutes=10)
+DEVICE_LIFE = timedelta(minutes=15)
 UNTIMED: Options = {"verify_exp": False, "verify_nbf": False, "verify_iat": False}  # times are judged by the sandbox's clock
 ASSERTION = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
@@ -88,6 +89,16 @@ class _Grant:
     expires: datetime
 
 
+@dataclass
+class _Device:
+    client_id: str
+    scopes: tuple[str, ...]
+    user_code: str
+    expires: datetime
+    person: Person | None = None
+    declined: bool = False
+
+
 @lru_cache(maxsize=1)
 def new_signing_key() -> bytes:
     """Return an RSA private key (PEM), made once per process."""
@@ -116,6 +127,7 @@ class Directory:
         self._key = key or new_signing_key()
         self._codes: dict[str, _Grant] = {}
         self._refresh: dict[str, _Grant] = {}
+        self._devices: dict[str, _Device] = {}
 
     def register(self, application: Application) -> Application:
         """Add or replace an application."""
@@ -151,7 +163,34 @@ class Directory:
                     raise Denied("invalid_grant", 9002313, "Invalid request. The refresh token is malformed or not known.")
                 # One refresh token serves every resource the person consented to.
                 return self._delegated(replace(grant, scopes=tuple(form.get("scope", "").split()) or grant.scopes))
+            case "urn:ietf:params:oauth:grant-type:device_code":
+                return self._delegated(self._redeem_device(application, form))
         raise Denied("unsupported_grant_type", 70003, "The app requested an unsupported grant type.")
+
+    def device(self, form: Mapping[str, str]) -> dict[str, Any]:
+        """Answer the device authorization endpoint: a code for the device and one for the person; raises Denied."""
+        application = self.application(form.get("client_id", ""))
+        scopes = tuple(form.get("scope", "").split())
+        self._scopes(" ".join(scopes))
+        device_code, user_code = secrets.token_urlsafe(32), secrets.token_hex(4).upper()
+        self._devices[device_code] = _Device(application.client_id, scopes, user_code, self._now() + DEVICE_LIFE)
+        address = f"{self.authority}/common/oauth2/deviceauth"
+        return {
+            "device_code": device_code,
+            "user_code": user_code,
+            "verification_uri": address,
+            "expires_in": int(DEVICE_LIFE.total_seconds()),
+            "interval": 1,
+            "message": f"To sign in, use a web browser to open the page {address} and enter the code {user_code} to authenticate.",
+        }
+
+    def answer_device(self, user_code: str, person: Person | None) -> bool:
+        """Let a *person* allow what waits for their code (None: decline it); False when nothing does."""
+        for device in self._devices.values():
+            if device.user_code == user_code.strip().upper() and self._now() < device.expires:
+                device.person, device.declined = person, person is None
+                return True
+        return False
 
     def application_token(self, application: Application, resource: str) -> str:
         """Return an access token as client credentials would."""
@@ -301,6 +340,20 @@ class Directory:
         if grant.challenge and _base64url(verifier) != grant.challenge:
             raise Denied("invalid_grant", 501481, "The code_verifier does not match the code_challenge.")
         return grant
+
+    def _redeem_device(self, application: Application, form: Mapping[str, str]) -> _Grant:
+        code = form.get("device_code", "")
+        device = self._devices.get(code)
+        if device is None or device.client_id != application.client_id:
+            raise Denied("bad_verification_code", 70018, "The verification code is not known.")
+        if self._now() >= device.expires:
+            raise Denied("expired_token", 70020, "The device code has expired.")
+        if device.declined:
+            raise Denied("authorization_declined", 65004, "User declined to consent to access the app.")
+        if device.person is None:
+            raise Denied("authorization_pending", 70016, "OAuth 2.0 device flow error. Authorization is pending.")
+        del self._devices[code]
+        return _Grant(application.client_id, device.person, device.scopes, "", "", "", device.expires)
 
     def _application_claims(self, application: Application) -> dict[str, Any]:
         return {

@@ -15,6 +15,10 @@ CONSENT = """<!doctype html><title>Sign in</title><h1>{{ application.name }} ask
 <p><button name="person" value="{{ person.object_id }}">Continue as {{ person.name }} ({{ person.username }})</button></p>{% endfor %}
 <p><button name="person" value="">Cancel</button></p></form>"""
 
+DEVICE = """<!doctype html><title>Enter code</title><form method="post"><label>Code <input name="code" required></label>
+{% for person in people %}<p><button name="person" value="{{ person.object_id }}">Continue as {{ person.name }}</button></p>{% endfor %}
+<p><button name="person" value="">Cancel</button></p></form>"""
+
 FORM_POST = """<!doctype html><title>Working…</title><form method="post" action="{{ redirect }}">
 {% for name, value in answer.items() %}<input type="hidden" name="{{ name }}" value="{{ value }}">
 {% endfor %}<noscript><button>Continue</button></noscript></form><script>document.forms[0].submit()</script>"""
@@ -50,6 +54,21 @@ def blueprint(directory: Directory) -> Blueprint:
         answer = jsonify(directory.token(tenant, request.form.to_dict()))
         answer.headers["Cache-Control"] = "no-store"
         return answer
+
+    @routes.post("/<tenant>/oauth2/v2.0/devicecode")
+    def device(tenant: str) -> dict[str, Any]:
+        return directory.device(request.form.to_dict())
+
+    @routes.get("/common/oauth2/deviceauth")
+    def device_page() -> str:
+        return render_template_string(DEVICE, people=directory.people.values())
+
+    @routes.post("/common/oauth2/deviceauth")
+    def decide_device() -> tuple[str, int]:
+        person = directory.people.get(request.form.get("person", ""))
+        if directory.answer_device(request.form.get("code", ""), person):
+            return ("You have signed in. You may close this window." if person else "You declined."), 200
+        return "That code didn't work. Check the code and try again.", 400
 
     @routes.get("/<tenant>/oauth2/v2.0/authorize")
     def consent(tenant: str) -> str:

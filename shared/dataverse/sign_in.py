@@ -150,9 +150,13 @@ class SignIn:
 
     def as_person(self, refresh_token: str, environment: str) -> DataverseClient:
         """Return Dataverse as the person sees *environment*, and no other; raises ConfigurationError, Retryable."""
+        return DataverseClient(_OneEnvironment(environment, self.token(refresh_token, environment)), self._durations)
+
+    def token(self, refresh_token: str, environment: str) -> str:
+        """Return the person's access token for *environment*; raises ConfigurationError, Retryable."""
         with _Problems():
             found = self._application().acquire_token_by_refresh_token(refresh_token, [self._scope(environment)])
-        return DataverseClient(_OneEnvironment(environment, _token(found)), self._durations)
+        return _token(found)
 
     @property
     def discovery_host(self) -> str:

@@ -25,7 +25,7 @@ class Change:
     kind: Kind
     what: str
     detail: str
-    act: Callable[[], None] | None = None
+    act: Callable[[], object] | None = None
     step: str = ""
     last: bool = False
 

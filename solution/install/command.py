@@ -57,11 +57,17 @@ def _parser(command: str) -> argparse.ArgumentParser:
     if command == "uninstall":
         parser.add_argument("--yes", action="store_true", help="do not ask")
         return parser
-    parser.add_argument("--client-id", default="", metavar="ID", help="application id of the connector's app or managed identity: made a user")
-    parser.add_argument("--webhook-url", default="", metavar="URL", help="address of /webhooks/dataverse: registered for real time")
+    parser.add_argument(
+        "--client-id", default="", metavar="ID", help="application id of the connector's app or managed identity: made a user"
+    )
+    parser.add_argument(
+        "--webhook-url", default="", metavar="URL", help="address of /webhooks/dataverse: registered for real time"
+    )
     parser.add_argument("--managed", action="store_true", help="the managed solution: for production")
     if command != "check":
-        parser.add_argument("--metadata-api", action="store_true", help="make everything piece by piece instead of importing the file")
+        parser.add_argument(
+            "--metadata-api", action="store_true", help="make everything piece by piece instead of importing the file"
+        )
     if command == "install":
         parser.add_argument("--check", action="store_true", help="the same as the command check")
     return parser
@@ -106,7 +112,9 @@ def _check(api: WebApi, wishes: Wishes) -> int:
     differing = installing.check(api, wishes)
     for change in differing:
         _say(str(change))
-    counted = {kind: sum(change.kind is kind for change in differing) for kind in dict.fromkeys(change.kind for change in differing)}
+    counted = {
+        kind: sum(change.kind is kind for change in differing) for kind in dict.fromkeys(change.kind for change in differing)
+    }
     _say(", ".join(f"{number} {kind}" for kind, number in counted.items()) + "." if counted else "Nothing differs.")
     return 1 if differing else 0
 

@@ -171,7 +171,9 @@ def _app(api: WebApi) -> Iterator[Change]:
 
 
 def _make_app(api: WebApi, wanted: Json) -> None:
-    made = api.write("POST", "appmodules", {**wanted, "uniquename": APP, "clienttype": WEB_CLIENT, "webresourceid": bare(ICON.id)})
+    made = api.write(
+        "POST", "appmodules", {**wanted, "uniquename": APP, "clienttype": WEB_CLIENT, "webresourceid": bare(ICON.id)}
+    )
     site_map = api.first(f"sitemaps?$select=sitemapid&$filter=sitemapnameunique eq '{APP}'")
     assert site_map is not None, "made the change before"
     components = [{"@odata.type": f"{CRM}sitemap", "sitemapid": site_map["sitemapid"]}]

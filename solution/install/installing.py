@@ -89,7 +89,9 @@ def _bring(api: WebApi, wishes: Wishes, say: Say, found: Installed | None, *, up
     _refuse_conflicts(wanted)
     todo = [change for change in wanted if change.act]
     if found is not None and todo and not found.is_older:
-        say(f"{len(todo)} parts of version {found.version} are missing or different here: an earlier run stopped half-way, or someone changed them.")
+        say(
+            f"{len(todo)} parts of version {found.version} are missing or different here: an earlier run stopped half-way, or someone changed them."
+        )
     if not todo:
         say(f"Version {VERSION} is installed, with nothing missing.")
     elif wishes.by_metadata:
@@ -117,7 +119,9 @@ def finish(api: WebApi, wishes: Wishes, say: Say) -> None:
     left = [change for change in changes(api) if change.kind is not Kind.EXTRA]
     if left:
         listed = "\n".join(f"  {change}" for change in left)
-        raise Problem(f"The solution was installed, but {len(left)} parts are not as they should be:\n{listed}", "Run the command again.")
+        raise Problem(
+            f"The solution was installed, but {len(left)} parts are not as they should be:\n{listed}", "Run the command again."
+        )
     say(f"{UNIQUE_NAME} {VERSION} is installed and complete.")
 
 
@@ -125,7 +129,9 @@ def _refuse_conflicts(found: Iterable[Change]) -> None:
     conflicts = [change for change in found if change.kind is Kind.CONFLICT]
     if conflicts:
         listed = "\n".join(f"  {change}" for change in conflicts)
-        raise Problem(f"This environment holds what stands in the way. Nothing was changed.\n{listed}", "Then run the command again.")
+        raise Problem(
+            f"This environment holds what stands in the way. Nothing was changed.\n{listed}", "Then run the command again."
+        )
 
 
 def _apply(api: WebApi, todo: list[Change], say: Say) -> None:

@@ -16,18 +16,9 @@ TIMES = 120
 def wait_for_keys(api: WebApi, say: Callable[[str], None]) -> None:
     """Return when all are Active; a failed one is built again once. Raises Problem with the rows to look at."""
     reactivated: set[str] = set()
+    waiting: list[str] = []
     for attempt in range(TIMES):
-        waiting = []
-        for table, key, status in statuses(api):
-            if status == "Failed" and key not in reactivated:
-                reactivated.add(key)
-                say(f"The index of the key {key} failed: asking Dataverse to build it again.")
-                api.write("POST", "ReactivateEntityKey", {"EntityLogicalName": table, "EntityKeyLogicalName": key})
-                waiting.append(key)
-            elif status == "Failed":
-                raise _failed(table, key)
-            elif status != "Active":
-                waiting.append(key)
+        waiting = look(api, reactivated, say)
         if not waiting:
             return
         if attempt % 6 == 0:
@@ -37,6 +28,24 @@ def wait_for_keys(api: WebApi, say: Callable[[str], None]) -> None:
         f"The index of {', '.join(sorted(waiting))} is not built after {EVERY * TIMES // 60} minutes.",
         "Dataverse goes on building it. Run the command again later: it only looks.",
     )
+
+
+def look(api: WebApi, reactivated: set[str], say: Callable[[str], None]) -> list[str]:
+    """Look once; return the keys whose index is not built yet. One that failed is built again unless it is in *reactivated*.
+
+    What is built again joins *reactivated*. Raises Problem for one that failed a second time.
+    """
+    waiting = []
+    for table, key, status in statuses(api):
+        if status == "Failed" and key in reactivated:
+            raise _failed(table, key)
+        if status == "Failed":
+            say(f"The index of the key {key} failed: asking Dataverse to build it again.")
+            api.write("POST", "ReactivateEntityKey", {"EntityLogicalName": table, "EntityKeyLogicalName": key})
+            reactivated.add(key)
+        if status != "Active":
+            waiting.append(key)
+    return waiting
 
 
 def statuses(api: WebApi) -> list[tuple[str, str, str]]:

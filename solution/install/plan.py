@@ -92,7 +92,9 @@ def _solution_changes(api: WebApi, *, managed: bool) -> Iterator[Change]:
         yield Change(Kind.MISSING, f"solution {UNIQUE_NAME}", f"version {VERSION}", partial(_make_solution, api))
     elif solution["version"] != VERSION:
         act = partial(_plain, api, "PATCH", f"solutions({solution['solutionid']})", {"version": VERSION})
-        yield Change(Kind.DIFFERENT, f"solution {UNIQUE_NAME}", f"version: {solution['version']} instead of {VERSION}", act, last=True)
+        yield Change(
+            Kind.DIFFERENT, f"solution {UNIQUE_NAME}", f"version: {solution['version']} instead of {VERSION}", act, last=True
+        )
 
 
 def _make_solution(api: WebApi) -> None:
@@ -162,7 +164,10 @@ def _table_changes(api: WebApi, table: Table, found: _Found) -> Iterator[Change]
     if found.definition["OwnershipType"] != table.ownership.value:
         detail = f"owned by {found.definition['OwnershipType']}, not {table.ownership.value}"
         yield Change(
-            Kind.CONFLICT, what, detail, step="Another solution made it: delete it or use another environment; it cannot be changed."
+            Kind.CONFLICT,
+            what,
+            detail,
+            step="Another solution made it: delete it or use another environment; it cannot be changed.",
         )
         return
     plain = {name: wanted[name] for name in ("DisplayName", "DisplayCollectionName", "Description", "ChangeTrackingEnabled")}

@@ -52,4 +52,6 @@ def _token(answer: Mapping[str, Any] | None) -> str:
 
 def _refused(answer: Mapping[str, Any]) -> Problem:
     reason = str(answer.get("error_description") or answer.get("error") or "Entra ID gave no token.").splitlines()[0]
-    return Problem(f"Sign-in failed: {reason}", "Sign in with an account of the environment's tenant, or see INSTALL_CLIENT_ID in --help.")
+    return Problem(
+        f"Sign-in failed: {reason}", "Sign in with an account of the environment's tenant, or see INSTALL_CLIENT_ID in --help."
+    )

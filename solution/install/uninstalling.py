@@ -32,7 +32,11 @@ def losses(api: WebApi) -> Iterator[str]:
             continue
         address = entity_set(table.name)
         where = f"&$filter={column} ne null" if column else ""
-        found = api.find(f"{address}?$select={table.name}id&$top=1&$count=true{where}") if _is_there(api, table.name, column) else None
+        found = (
+            api.find(f"{address}?$select={table.name}id&$top=1&$count=true{where}")
+            if _is_there(api, table.name, column)
+            else None
+        )
         count = int((found or {}).get("@odata.count", 0))
         if count:
             number = f"{count:,} or more" if count >= CAPPED else f"{count:,}"
@@ -62,7 +66,10 @@ def uninstall(api: WebApi, found: Installed | None, say: Callable[[str], None]) 
         api.write("DELETE", f"solutions({found.id})")
         say("Deleted the solution.")
     publisher = api.first(f"publishers?$select=publisherid&$filter=uniquename eq '{PUBLISHER}'")
-    if publisher is not None and api.first(f"solutions?$select=solutionid&$filter=_publisherid_value eq {publisher['publisherid']}") is None:
+    if (
+        publisher is not None
+        and api.first(f"solutions?$select=solutionid&$filter=_publisherid_value eq {publisher['publisherid']}") is None
+    ):
         api.write("DELETE", f"publishers({publisher['publisherid']})")
         say("Deleted the publisher.")
     api.write("POST", "PublishAllXml")
@@ -113,5 +120,3 @@ def _parts(api: WebApi) -> Iterator[tuple[str, str]]:
         yield f"the choice {choice.name}", f"GlobalOptionSetDefinitions(Name='{choice.name}')"
     for role in ROLES:
         yield f"the role {role.name}", f"roles({bare(role.id)})"
-
-

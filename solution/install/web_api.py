@@ -127,9 +127,7 @@ class WebApi:
         }
         if body is not None or method != "GET":
             given.pop("If-None-Match") if "If-None-Match" not in headers and method != "GET" else None
-        return self._session.request(
-            method, self.root + path, json=body, headers=given, timeout=TIMEOUT, allow_redirects=False
-        )
+        return self._session.request(method, self.root + path, json=body, headers=given, timeout=TIMEOUT, allow_redirects=False)
 
     def _checked(self, answer: requests.Response) -> requests.Response:
         if answer.status_code < HTTPStatus.MULTIPLE_CHOICES:
@@ -157,8 +155,14 @@ def _step(status: int, code: str) -> str:
 def address(text: str) -> str:
     """Return an environment's address as https://host; raises Problem for anything else."""
     parts = urlsplit(text.strip() if "://" in text else f"https://{text.strip()}")
-    if parts.scheme != "https" or not parts.hostname or parts.username or ("." not in parts.hostname and not LOCAL.fullmatch(parts.netloc)):
+    if (
+        parts.scheme != "https"
+        or not parts.hostname
+        or parts.username
+        or ("." not in parts.hostname and not LOCAL.fullmatch(parts.netloc))
+    ):
         raise Problem(
-            f"'{text}' is not the address of an environment.", "Give it as in the browser, for example https://contoso.crm.dynamics.com."
+            f"'{text}' is not the address of an environment.",
+            "Give it as in the browser, for example https://contoso.crm.dynamics.com.",
         )
     return f"https://{parts.netloc}"

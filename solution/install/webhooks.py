@@ -62,7 +62,9 @@ def _make(api: WebApi, table: str, message: str, columns: str) -> None:
     limits = api.first(f"sdkmessagefilters?$select=sdkmessagefilterid,_sdkmessageid_value&$filter={where}")
     endpoint = api.first(f"serviceendpoints?$select=serviceendpointid&$filter=name eq '{NAME}'")
     if limits is None or endpoint is None:
-        raise Problem(f"Dataverse has no message {message} for {table}.", "Install the solution first, then run the command again.")
+        raise Problem(
+            f"Dataverse has no message {message} for {table}.", "Install the solution first, then run the command again."
+        )
     body: Json = {
         "name": f"{NAME}: {message} of {table}",
         "stage": POST_OPERATION,

@@ -38,6 +38,7 @@ class Push:
     calls: int = 6
     settings: tuple[tuple[str, Any], ...] = ()
     total: str = "115.00"
+    status: str = "AUTHORISED"
 
 
 def _sales_invoice(world: CrashWorld) -> str:
@@ -67,32 +68,33 @@ class Stage:
 
     def __init__(self, world: CrashWorld) -> None:
         self.world = world
-        self._connected = world.keep()
+        self.connected = world.keep()
         self._kept: dict[tuple[str, bool], dict[str, Any]] = {}
 
     def set(self, push: Push, *, swept: bool) -> None:
         """Put back the moment before the tick, or before the message is taken (*swept*)."""
         self._push, self._swept = push, swept
         if (push.name, swept) not in self._kept:
-            self.world.put_back(self._connected)
+            self.world.put_back(self.connected)
             for name, value in push.settings:
                 self.world.set(self.world.connectors()[0], **{name: value})
             self.world.invoices = [push.make(self.world)]
             if swept:
                 self.world.sweep_once()
             self._kept[push.name, swept] = self.world.keep()
-        self._state = self._kept[push.name, swept]
+        self.state = self._kept[push.name, swept]
 
     def calls(self) -> list[Call]:
         """Run without a fault and return every I/O."""
-        self.world.put_back(self._state)
+        self.world.put_back(self.state)
         self.world.run(swept=self._swept)
-        assert not self.check()
+        wrong = self.check()
+        assert not wrong, wrong
         return self.world.plan.calls
 
     def run(self, faults: dict[int, str], **plan: Any) -> list[str]:
         """Run with faults; return what is wrong afterwards."""
-        self.world.put_back(self._state, faults, **plan)
+        self.world.put_back(self.state, faults, **plan)
         try:
             took = self.world.run(swept=self._swept)
             wrong = self.check()
@@ -116,14 +118,17 @@ class Stage:
         told = [row for row in world.dataverse.rows("mag_synchistory") if getattr(row["mag_invoiceid"], "id", "") == invoice]
         successes = [row for row in told if row["mag_syncstatus"] == SUCCESSFUL]
         facts = {
-            "the document's status": (document["Status"], "AUTHORISED"),
+            "the document's status": (document["Status"], self._push.status),
             "the total in Xero": (Decimal(str(document["Total"])), Decimal(str(row["mag_amountdue"]))),
             "contacts": (len(contacts), 1),
             "Synched With Xero": (row["mag_synchedwithxero"], True),
             "Export Status": (row["mag_exportstatus"], YES),
             "Xero Id": (row["mag_xeroid"], document["InvoiceID"]),
             "Xero Invoice Number": (row.get("mag_xeroinvoicenumber") or "", document["InvoiceNumber"]),
-            "a pay-now link": (bool(row.get("mag_xeropaynowlink")), document["Type"] == "ACCREC"),
+            "a pay-now link": (
+                bool(row.get("mag_xeropaynowlink")),
+                (document["Type"], document["Status"]) == ("ACCREC", "AUTHORISED"),
+            ),
             "Successful rows": (len(successes), 1),
             "claims left": (len(world.store.rows("claims", f"{world.connectors()[0].key}|invoices-to-xero")), 0),
             "poison": ([name for name, held in world.queues.queues.items() if name.endswith("-poison") and held], []),

@@ -26,7 +26,7 @@ from flask import Flask, Response, jsonify
 
 from functions import connect_dynamics
 from functions.connect import Connecting
-from functions.pages import Page
+from functions.pages import Page, Visitor
 from sandbox.dataverse import Sandbox, create_app
 from sandbox.dataverse.demo_company import CLIENT_ID, CLIENT_SECRET, ID, PEOPLE, SETUP_CLIENT_ID
 from sandbox.dataverse.live import serving
@@ -36,7 +36,8 @@ from shared.dataverse.auth import EntraTokens
 from shared.dataverse.client import DataverseClient
 from shared.dataverse.sign_in import SignIn
 from shared.durations import Durations
-from shared.services import Services
+from shared.errors import ConfigurationError
+from shared.services import Answer, Operation, Services
 from shared.settings import ALLOWED_HOSTS, AppSettings
 from shared.storage.seal import Seal
 from shared.xero.oauth import OAuth
@@ -618,7 +619,7 @@ def test_without_a_tenant_in_the_settings_any_is_taken(place: Place):
         lambda: jsonify(access_token={"a": 1}, id_token="x"),
         lambda: jsonify(access_token="a", id_token="not.a-token.x"),
         lambda: jsonify(error={"a": 1}, error_description=[]),
-        lambda: Response("", 302, {"Location": "https://evil.example/"}),
+        lambda: Response("", 302, {"Location": "/elsewhere"}),
         lambda: Response("oops", 500),
         lambda: Response("", 429),
     ],
@@ -629,7 +630,7 @@ def test_whatever_the_token_endpoint_says_is_an_error_in_words(place: Place, bro
     assert page.status == 400
     assert "Microsoft Entra ID" in words(page)
     assert "oops" not in page.html
-    assert place.calls("Instances") == 0
+    assert place.calls("Instances|elsewhere") == 0
 
 
 @pytest.mark.parametrize(
@@ -640,7 +641,7 @@ def test_whatever_the_token_endpoint_says_is_an_error_in_words(place: Place, bro
         lambda: jsonify({}),
         lambda: Response("", 503),
         lambda: Response("", 404),
-        lambda: Response("", 302, {"Location": "https://evil.example/"}),
+        lambda: Response("", 302, {"Location": "/elsewhere"}),
     ],
 )
 def test_a_directory_that_says_nothing_useful_is_an_error_in_words(place: Place, browser: Browser, answer):
@@ -649,6 +650,7 @@ def test_a_directory_that_says_nothing_useful_is_an_error_in_words(place: Place,
     assert page.status == 400
     assert "Microsoft Entra ID" in words(page)
     assert place.visits() == []
+    assert place.calls("elsewhere") == 0
 
 
 def test_a_directory_that_cannot_be_reached_is_an_error_in_words(place: Place):
@@ -765,8 +767,6 @@ def test_an_environment_that_was_not_offered_is_not_spoken_to(place: Place, brow
 
 @pytest.mark.parametrize("value", [5, [], "x", [{"name": {"a": 1}}], [None, 7]])
 def test_an_environments_own_answers_cannot_break_the_page(value):
-    from shared.services import Answer
-
     class Hostile:
         def send(self, environment: str, operations: Any) -> list[Answer]:
             said = [Answer(200, {}, {"value": value}) for _ in operations]
@@ -808,6 +808,18 @@ def test_the_persons_tokens_are_in_no_log_no_page_and_only_sealed_in_the_table(p
         assert secret not in everywhere
         assert secret.rpartition(".")[2] not in everywhere
     assert "aroha" not in repr(place.visits()), "not even who it was"
+
+
+def test_a_persons_token_goes_to_the_environment_they_chose_and_no_other(place: Place):
+    browser = open_browser(place)
+    sign_in(browser)
+    visitor = Visitor("local", "local", browser.cookies["connector"])
+    visit = connect_dynamics.read_visit(place.connecting, visitor, place.clock.now())
+    assert visit is not None
+    person = connect_dynamics.sign_in(place.connecting).as_person(visit.secret["refresh_token"], place.environment)
+    assert person.send(place.environment, [Operation("GET", "WhoAmI")])[0].body["UserId"] == ID["user admin"]
+    with pytest.raises(ConfigurationError, match="the environment they chose"):
+        person.send("contoso.crm.dynamics.com", [Operation("GET", "WhoAmI")])
 
 
 def test_a_sealed_visit_moved_to_another_browser_does_not_open(place: Place, browser: Browser):

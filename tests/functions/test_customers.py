@@ -6,7 +6,9 @@ from typing import Any
 import pytest
 
 from shared.connectors import Connector
-from tests.world import FAILED, OPTION, YES, World
+from shared.errors import NotFound, Problem, Rejected
+from shared.storage.seal import Seal
+from tests.world import FAILED, NZ, OPTION, YES, World
 
 CREATE_ONCE, MATCH_ONLY = OPTION + 1, OPTION + 2
 SEND_WITHOUT_CODE, BLOCK = OPTION + 1, OPTION + 2
@@ -189,6 +191,262 @@ def test_billing_contacts_join_the_people_xero_knows_and_more_than_five_is_a_war
     assert len(names) == 5
     assert {"Gwen", "Rangi", "Olive", "Stefan"} < set(names)
     assert any("were left out" in history["mag_details"] for history in world.histories(invoice))
+
+
+UNKNOWN = "99999999-9999-4999-8999-999999999999"
+PURCHASE_INVOICE = OPTION + 1
+
+
+def linked(world: World, account: str) -> tuple[str, str, dict[str, Any]]:
+    """Return the link of an account: its keys and its values."""
+    (row,) = [one for one in world.store.rows("links") if one.row == f"account|{account}"]
+    return row.partition, row.row, dict(row.values)
+
+
+def contact_of(world: World, account: str) -> dict[str, Any]:
+    id = linked(world, account)[2]["xero_id"]
+    return next(dict(one) for one in world.xero.documents(NZ, "contact") if one["ContactID"] == id)
+
+
+def phone(contact: dict[str, Any], kind: str = "DEFAULT") -> dict[str, Any]:
+    return next((dict(one) for one in contact.get("Phones", []) if one["PhoneType"] == kind), {})
+
+
+def known_customer(world: World, **columns: Any) -> str:
+    account = customer(world, **columns)
+    invoice = invoice_for(world, account)
+    world.settle()
+    assert world.row(invoice)["mag_exportstatus"] == YES
+    return account
+
+
+def test_a_linked_contact_xero_does_not_know_any_more_is_matched_again_not_lost(world: World, nz: Connector):
+    account = known_customer(world, telephone1="09 111")
+    contact = contact_of(world, account)
+    partition, row, values = linked(world, account)
+    world.store.upsert("links", partition, row, values | {"xero_id": UNKNOWN})
+    world.patch(f"accounts({account})", {"telephone1": "09 222"})
+    invoice = invoice_for(world, account)
+    world.settle(minutes=5)
+    assert world.row(invoice)["mag_exportstatus"] == YES
+    assert world.document_of(invoice)["Contact"]["ContactID"] == contact["ContactID"]
+
+
+@pytest.mark.parametrize("operation", ["get_contacts", "create_contacts"])
+def test_a_404_of_a_contact_never_means_that_the_invoice_is_gone(world: World, nz: Connector, operation: str):
+    real_call = world.services.xero.call
+
+    def not_found(connector: Connector, asked: str, *arguments: str, **options: Any) -> Any:
+        if asked == operation:
+            raise NotFound("Xero has no such document.")
+        return real_call(connector, asked, *arguments, **options)
+
+    world.services.xero.call = not_found  # type: ignore[method-assign]
+    try:
+        invoice = invoice_for(world, customer(world))
+        world.settle()
+    finally:
+        world.services.xero.call = real_call  # type: ignore[method-assign]
+    assert world.row(invoice)["mag_exportstatus"] == FAILED
+    assert "does not know the contact" in world.histories(invoice)[-1]["mag_details"]
+    world.retry(invoice)
+    world.settle(minutes=6)
+    assert world.row(invoice)["mag_exportstatus"] == YES
+
+
+def test_a_contact_merged_since_is_followed_and_keeps_what_only_changed_there(world: World, nz: Connector):
+    account = known_customer(world, telephone1="09 111", accountnumber=f"M{world.clock.now():%H%M%S}")
+    old = contact_of(world, account)
+    living = world.xero_contact(Name=f"{old['Name']} Group", EmailAddress="group@mail.example")
+    world.xero.change(NZ, "contact", old["ContactID"], ContactStatus="ARCHIVED", MergedToContactID=living)
+    world.patch(f"accounts({account})", {"telephone1": "09 333"})
+    invoice = invoice_for(world, account)
+    world.settle(minutes=5)
+    assert world.document_of(invoice)["Contact"]["ContactID"] == living
+    found = contact_of(world, account)
+    assert (found["ContactID"], found["Name"], found["EmailAddress"]) == (living, f"{old['Name']} Group", "group@mail.example")
+    assert phone(found)["PhoneNumber"] == "09 333"
+
+
+def test_a_customer_matched_through_a_merged_contact_takes_none_of_its_numbers_away(world: World, nz: Connector):
+    account = known_customer(world, accountnumber=f"W{world.clock.now():%H%M%S}")
+    old = contact_of(world, account)
+    living = world.xero_contact(Name=f"{old['Name']} Group")
+    world.xero.change(NZ, "contact", old["ContactID"], ContactStatus="ARCHIVED", MergedToContactID=living)
+    partition, row, _ = linked(world, account)
+    world.store.delete("links", partition, row)
+    invoice = invoice_for(world, account)
+    world.settle(minutes=5)
+    assert world.row(invoice)["mag_exportstatus"] == YES
+    assert world.document_of(invoice)["Contact"]["ContactID"] == living
+
+
+@pytest.mark.parametrize(("columns", "account"), [({}, "270"), ({"mag_invoicetype": PURCHASE_INVOICE}, "404")])
+def test_a_line_without_an_account_takes_its_contacts_for_the_side_of_the_document(
+    world: World, nz: Connector, columns: dict[str, Any], account: str
+):
+    name = f"Coded {world.clock.now():%d%H%M%S} {account}"
+    world.xero_contact(Name=name, SalesDefaultAccountCode="270", PurchasesDefaultAccountCode="404")
+    known = world.post("accounts", {"name": name})
+    first = invoice_for(world, known, **columns)
+    world.settle()
+    second = invoice_for(world, known, **columns)
+    world.settle(minutes=5)
+    for invoice in (first, second):
+        assert [line["AccountCode"] for line in world.document_of(invoice)["LineItems"]] == [account]
+
+
+def test_a_refusal_of_a_new_contact_does_not_outlive_its_cause(world: World, nz: Connector):
+    account = customer(world, accountnumber=f"R{world.clock.now():%H%M%S}")
+    keys: list[str] = []
+    real_call = world.services.xero.call
+
+    def listen(connector: Connector, operation: str, *arguments: str, **options: Any) -> Any:
+        if operation == "create_contacts":
+            keys.append(options["key"])
+            if len(keys) == 1:
+                raise Rejected((Problem("Organisation is not subscribed to currency XYZ"),))
+        return real_call(connector, operation, *arguments, **options)
+
+    world.services.xero.call = listen  # type: ignore[method-assign]
+    try:
+        invoice = invoice_for(world, account)
+        world.settle()
+        assert world.row(invoice)["mag_exportstatus"] == FAILED
+        world.retry(invoice)
+        world.settle(minutes=6)
+    finally:
+        world.services.xero.call = real_call  # type: ignore[method-assign]
+    assert world.row(invoice)["mag_exportstatus"] == YES
+    assert len(set(keys)) == 2
+
+
+def test_a_new_key_makes_no_customer_look_changed(own_world: World):
+    world = own_world
+    world.connect()
+    account = known_customer(world, emailaddress1="first@mail.example")
+    vars(world.secrets).update(vars(Seal([bytes([1] * 32), bytes(32)])))
+    world.xero.change(NZ, "contact", contact_of(world, account)["ContactID"], EmailAddress="bookkeeper@mail.example")
+    before = world.xero.calls("", "/Contacts")
+    invoice = invoice_for(world, account)
+    world.settle(minutes=5)
+    assert world.row(invoice)["mag_exportstatus"] == YES
+    assert world.xero.calls("", "/Contacts") == before
+    assert contact_of(world, account)["EmailAddress"] == "bookkeeper@mail.example"
+
+
+def test_an_update_never_sends_our_mark_to_a_contact_that_bears_another_number(world: World, nz: Connector):
+    account = known_customer(world, telephone1="09 111")
+    contact = contact_of(world, account)
+    world.xero.change(NZ, "contact", contact["ContactID"], ContactNumber="SHOP-77")
+    partition, row, values = linked(world, account)
+    world.store.upsert("links", partition, row, values | {"hashes": "{}"})  # as after the loss of a key
+    for number in ("09 222", "09 333"):
+        world.patch(f"accounts({account})", {"telephone1": number})
+        invoice_for(world, account)
+        world.settle(minutes=5)
+        assert contact_of(world, account)["ContactNumber"] == "SHOP-77"
+        assert phone(contact_of(world, account))["PhoneNumber"] == number
+    before = world.xero.calls("", "/Contacts")
+    invoice_for(world, account)
+    world.settle(minutes=5)
+    assert world.xero.calls("", "/Contacts") == before
+
+
+def test_what_is_emptied_in_dynamics_is_emptied_in_xero(world: World, nz: Connector):
+    columns = {"emailaddress1": "a@mail.example", "telephone1": "09 111", "fax": "09 112", "address1_line1": "1 Road"}
+    account = known_customer(world, **columns, address1_city="Napier")
+    contact = contact_of(world, account)
+    world.xero.change(NZ, "contact", contact["ContactID"], FirstName="Theirs")
+    world.patch(f"accounts({account})", {**dict.fromkeys(columns), "fax": "09 112", "address1_city": None})
+    invoice = invoice_for(world, account)
+    world.settle(minutes=5)
+    assert world.row(invoice)["mag_exportstatus"] == YES
+    found = contact_of(world, account)
+    assert (found.get("EmailAddress"), phone(found)["PhoneNumber"], phone(found, "FAX")["PhoneNumber"]) == ("", "", "09 112")
+    assert [address.get("AddressLine1") for address in found["Addresses"]] == ["", ""]
+    assert (found["Name"], found["ContactNumber"], found["FirstName"]) == (contact["Name"], account, "Theirs")
+    before = world.xero.calls("", "/Contacts")
+    invoice_for(world, account)
+    world.settle(minutes=5)
+    assert world.xero.calls("", "/Contacts") == before
+
+
+def test_what_we_never_wrote_is_not_emptied(world: World, nz: Connector):
+    name = f"Kept {world.clock.now():%d%H%M%S}"
+    world.xero_contact(Name=name, EmailAddress="bookkeeper@chose.example")
+    account = world.post("accounts", {"name": name, "emailaddress1": "crm@says.example", "telephone1": "09 111"})
+    invoice_for(world, account)
+    world.settle()
+    world.patch(f"accounts({account})", {"emailaddress1": None, "telephone1": None})
+    invoice_for(world, account)
+    world.settle(minutes=5)
+    found = contact_of(world, account)
+    assert (found["EmailAddress"], phone(found)["PhoneNumber"]) == ("bookkeeper@chose.example", "")
+
+
+def test_a_new_phone_number_is_not_mixed_with_the_parts_of_the_old(world: World, nz: Connector):
+    account = known_customer(world, telephone1="09 111")
+    parts = {"PhoneType": "DEFAULT", "PhoneNumber": "111", "PhoneAreaCode": "09", "PhoneCountryCode": "64"}
+    world.xero.change(NZ, "contact", contact_of(world, account)["ContactID"], Phones=[parts])
+    world.patch(f"accounts({account})", {"telephone1": "+64 4 222"})
+    invoice_for(world, account)
+    world.settle(minutes=5)
+    assert phone(contact_of(world, account)) == parts | {
+        "PhoneNumber": "+64 4 222",
+        "PhoneAreaCode": "",
+        "PhoneCountryCode": "",
+    }
+
+
+def test_a_billing_contact_taken_off_the_account_gets_no_more_invoices(world: World, nz: Connector):
+    name = f"Fewer {world.clock.now():%d%H%M%S}"
+    world.xero_contact(Name=name)
+    account = world.post("accounts", {"name": name})
+    for short in ("gwen", "rangi"):
+        target = f"https://{world.environment}/api/data/v9.2/contacts({world.id_of(short)})"
+        world.post(f"accounts({account})/mag_account_contact_billingcontacts/$ref", {"@odata.id": target})
+    invoice_for(world, account)
+    world.settle()
+    people = contact_of(world, account)["ContactPersons"]
+    assert len(people) == 2
+    theirs = {"FirstName": "Theirs", "LastName": "Xero", "EmailAddress": "theirs@xero.example"}
+    world.xero.change(NZ, "contact", contact_of(world, account)["ContactID"], ContactPersons=[*people, theirs])
+    left = {"Gwen", "Rangi", "Theirs"}
+    for short in ("gwen", "rangi"):
+        world.delete(f"accounts({account})/mag_account_contact_billingcontacts({world.id_of(short)})/$ref")
+        invoice_for(world, account)
+        world.settle(minutes=5)
+        left.remove(short.capitalize())
+        assert {person["FirstName"] for person in contact_of(world, account)["ContactPersons"]} == left
+
+
+@pytest.mark.parametrize("name", ['The "Old" Inn', '"Quoted"'])
+def test_a_quotation_mark_in_a_name_does_not_break_the_look_up(world: World, nz: Connector, name: str):
+    name = f"{name} {world.clock.now():%d%H%M%S}"
+    contact = world.xero_contact(Name=name)
+    invoice = invoice_for(world, world.post("accounts", {"name": name}))
+    world.settle()
+    assert world.row(invoice)["mag_exportstatus"] == YES
+    assert world.document_of(invoice)["Contact"]["ContactID"] == contact
+
+
+@pytest.mark.parametrize(
+    ("settings", "said", "unsaid"),
+    [
+        ({"mag_createnewcontacts": False}, "Create New Contacts is No", "Match only"),
+        ({"mag_contactpolicy": MATCH_ONLY}, "Existing Contacts is Match only", "Create New Contacts"),
+    ],
+)
+def test_an_unknown_customer_names_the_setting_that_refuses_it(
+    world: World, nz: Connector, settings: dict[str, Any], said: str, unsaid: str
+):
+    world.set(nz, **settings)
+    invoice = invoice_for(world, customer(world))
+    world.settle()
+    refused = world.histories(invoice)[-1]
+    assert said in refused["mag_cause"]
+    assert unsaid not in refused["mag_cause"] + refused["mag_fix"]
 
 
 def test_a_product_becomes_an_item_once_and_new_ones_go_together(world: World, nz: Connector):

@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 
-from functions import links
+from mappings import invoice as tables
 from shared.connectors import Connector
-from tests.world import FAILED, NZ, OPTION, YES, World
+from shared.storage.seal import Seal
+from tests.world import FAILED, NZ, OPTION, YES, World, derived
 
 PURCHASE_INVOICE = OPTION + 1
 SEND_WITHOUT_CODE, BLOCK = OPTION + 1, OPTION + 2
@@ -53,8 +54,14 @@ def item(world: World, code: str) -> dict[str, Any]:
 
 def in_xero(world: World, code: str, name: str = "The bookkeeper's name", **fields: Any) -> None:
     """Put an item into Xero as the bookkeeper did."""
-    body = {"ItemID": f"11111111-0000-4000-8000-{abs(hash(code)) % 10**12:012d}", "Code": code, "Name": name}
-    sides = {"IsSold": True, "IsPurchased": True, "SalesDetails": {}, "PurchaseDetails": {}, "UpdatedDateUTC": "2026-01-01T00:00:00+00:00"}
+    body = {"ItemID": derived(code), "Code": code, "Name": name}
+    sides = {
+        "IsSold": True,
+        "IsPurchased": True,
+        "SalesDetails": {},
+        "PurchaseDetails": {},
+        "UpdatedDateUTC": "2026-01-01T00:00:00+00:00",
+    }
     world.xero.seed(NZ, "item", body | sides | fields, id=body["ItemID"], key=code)
 
 
@@ -190,20 +197,41 @@ def test_a_missing_item_names_the_setting_that_refuses_it(world: World, nz: Conn
     assert "Create New Products" not in refused["mag_cause"] + refused["mag_fix"]
 
 
-def test_a_new_key_makes_no_item_look_changed(world: World, nz: Connector):
-    code = number(world, "N")
-    known = product(world, code)
+def test_a_new_key_makes_no_item_look_changed(own_world: World):
+    world = own_world
+    world.connect()
+    known = product(world, number(world, "N"))
     invoice_of(world, known)
     world.settle()
-    link = links.read(world.services, nz, "item", f"product/{known}")
-    assert link is not None
-    stored = link.hashes["Item"]
-    world.secrets.__init__([bytes([1] * 32), bytes(32)])  # type: ignore[misc]
-    try:
-        before = world.xero.calls("", "/Items")
-        invoice_of(world, known)
-        world.settle(minutes=5)
-        assert world.xero.calls("", "/Items") == before
-        assert not world.secrets.keyed_hash("", "").startswith(stored.partition(".")[0])
-    finally:
-        world.secrets.__init__([bytes(32), bytes([1] * 32)])  # type: ignore[misc]
+    vars(world.secrets).update(vars(Seal([bytes([1] * 32), bytes(32)])))
+    before = world.xero.calls("", "/Items")
+    invoice = invoice_of(world, known)
+    world.settle(minutes=5)
+    assert world.row(invoice)["mag_exportstatus"] == YES
+    assert world.xero.calls("", "/Items") == before
+
+
+def test_only_lines_that_name_an_item_need_their_product():
+    def line(number: str, **columns: Any) -> dict[str, Any]:
+        id = derived(number)
+        return {"productid": {"productid": id, "productnumber": number}, "quantity": 1, "priceperunit": Decimal(9)} | columns
+
+    part = line("PART", producttypecode=3, priceperunit=Decimal(0))
+    whole = line("WHOLE", quantity=Decimal("0.33333"))
+    lines = [line("BUNDLE", producttypecode=2), part, whole, line("PLAIN"), line("PLAIN")]
+    record = {"invoice_details": lines, "transactioncurrencyid": {"isocurrencycode": "NZD"}}
+    assert [one["productnumber"] for one in tables.products(record, {})] == ["BUNDLE", "PLAIN"]
+
+
+def test_an_account_only_xero_knows_is_enough_without_a_default(own_world: World):
+    world = own_world
+    connector = world.connect()
+    world.set(connector, **{"mag_defaultaccountcodeid@odata.bind": None})
+    code = number(world, "Q")
+    in_xero(world, code, SalesDetails={"AccountCode": "270"})
+    invoice = invoice_of(world, product(world, code))
+    without = world.invoice()
+    world.settle()
+    assert [line["AccountCode"] for line in world.document_of(invoice)["LineItems"]] == ["270"]
+    assert world.row(without)["mag_exportstatus"] == FAILED
+    assert "The line has no account" in world.histories(without)[-1]["mag_details"]

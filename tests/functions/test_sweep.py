@@ -154,7 +154,7 @@ def test_a_flow_that_rests_is_woken_within_minutes(own_world: World, columns: di
 def test_a_time_zone_that_is_none_is_told_with_what_to_type_and_the_last_good_one_is_kept(own_world: World):
     world, connector = own_world, own_world.connect()
     world.patch(f"mag_xeroconnectors({connector.id})", {"mag_timezone": "New Zealand Standard Time"})
-    with pytest.raises(ConfigurationError, match="Time Zone.*Pacific/Auckland"):
+    with pytest.raises(ConfigurationError, match=r"Time Zone.*Pacific/Auckland"):
         connectors.refresh(world.services, world.connector(connector))
     invoice = world.invoice()
     world.settle(minutes=11)
@@ -178,9 +178,7 @@ def test_a_zone_that_is_none_is_an_administrators_matter(nz: Connector, zone: st
 
 
 @pytest.mark.parametrize(("setting", "words"), [("mag_triggermode", "Trigger Mode"), ("mag_operatingmode", "Operating Mode")])
-def test_a_choice_nobody_knows_is_told_by_its_name_and_sends_nothing(world: World, nz: Connector, setting: str, words: str):
-    stored = world.store.read("connectors", nz.environment, nz.id)
-    assert stored is not None
+def test_a_choice_nobody_knows_is_told_by_its_name_with_its_options(setting: str, words: str):
     with pytest.raises(ConfigurationError, match=f"{words}.*{setting}.*choose one of"):
         connectors.chosen({setting: 7}, setting, *CHOICES[setting])
     assert connectors.chosen({}, setting, *CHOICES[setting]) is CHOICES[setting][1]
@@ -292,17 +290,20 @@ def test_a_backlog_drains_at_95_percent_of_what_xero_allows_without_a_429(own_wo
     world.settle()
     backlog = [world.invoice() for _ in range(76)]
     world.clock.move(minutes=6)
-    begun, calls = world.clock.now(), world.xero_calls()
-    next_tick = begun
-    while not all(f"invoice/{one}" in done(world) for one in backlog):
-        if world.clock.now() >= next_tick:
-            tick(world.services, world.clock.now())
-            next_tick += timedelta(minutes=1)
-        while world.step():
-            continue
-        world.clock.set(min(next_tick, max(world.queues.next_at() or next_tick, world.clock.now())))
-    taken = (world.clock.now() - begun).total_seconds()
-    assert (world.xero_calls() - calls) / max(taken, 60) * 60 >= 57
+    begun, calls = world.clock.now(), [world.xero_calls()]
+    for minute in range(1, 4):
+        tick(world.services, world.clock.now())
+        while True:  # every message when it shows, as the host delivers it
+            while world.step():
+                continue
+            shows, ends = world.queues.next_at(), begun + timedelta(minutes=minute)
+            if shows is None or shows >= ends:
+                break
+            world.clock.set(shows)
+        world.clock.set(ends)
+        calls.append(world.xero_calls())
+    assert calls[2] - calls[0] >= 2 * 57
+    assert all(world.row(one)["mag_exportstatus"] == YES for one in backlog)
     assert [entry for entry in world.xero.log.entries() if entry.status == 429] == []
     assert connector.state == "connected"
 

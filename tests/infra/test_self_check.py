@@ -11,7 +11,7 @@ from functions import self_check
 from functions.health import health
 from functions.schedule import TABLE
 from functions.self_check import Check
-from shared.errors import Retryable
+from shared.errors import ConfigurationError, Retryable
 from shared.services import Services, StoredRow
 from shared.settings import AppSettings
 from shared.storage.tables import Tables
@@ -56,6 +56,11 @@ def test_what_is_wrong_is_named(change, name, state, said):
 @pytest.mark.parametrize(("python", "state"), [((3, 10), "warning"), ((3, 11), "ok"), ((3, 13), "ok"), ((3, 14), "warning")])
 def test_a_python_that_was_not_tested_is_told(python, state):
     assert states(IN_AZURE, python)["versions"] == state
+
+
+def test_without_its_token_keys_the_app_says_that_the_vault_was_not_read():
+    with pytest.raises(ConfigurationError, match="The setting TOKEN_ENCRYPTION_KEYS could not be read from the key vault"):
+        AppSettings.from_environment({**GOOD, "TOKEN_ENCRYPTION_KEYS": "@Microsoft.KeyVault(SecretUri=https://kv/secrets/x)"})
 
 
 def written(at: datetime) -> StoredRow:

@@ -43,6 +43,13 @@ def test_a_message_knows_its_table_and_row():
         '{"connector":"c","flow":"f","record":"invoice/1","attempt":true}',
         '{"connector":"c","flow":"f","record":"invoice/1","version":3}',
         '{"connector":"c","flow":"f","record":"invoice/1","reason":null}',
+        '{"connector":"%s","flow":"f","record":"invoice/1"}' % ("c" * 301),
+        '{"connector":"c/d","flow":"f","record":"invoice/1"}',
+        '{"connector":"c","flow":"%s","record":"invoice/1"}' % ("f" * 61),
+        '{"connector":"c","flow":"f","record":"invoice/%s"}' % ("1" * 101),
+        '{"connector":"c","flow":"f","record":"invoice/1","reason":"\\ud800"}',
+        '{"connector":"c","flow":"f","record":"invoice/1","attempt":9223372036854775808}',
+        "[" * 30_000,
     ],
 )
 def test_rubbish_is_a_bad_message_whose_text_is_not_echoed(text: str):
@@ -56,7 +63,9 @@ def test_only_a_counted_retry_counts():
     assert MESSAGE.again("throttled", counted=False).attempt == 2
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"connector":"c"}', '{"connector":1,"flow":"f"}'])
+@pytest.mark.parametrize(
+    "text", ["", "[]", "{}", '{"connector":"c"}', '{"connector":1,"flow":"f"}', f'{{"connector":"{"c" * 301}","flow":"f"}}']
+)
 def test_a_sweep_message_without_connector_and_flow_is_a_bad_message(text: str):
     with pytest.raises(BadMessage):
         SweepMessage.from_json(text)

@@ -186,7 +186,8 @@ def test_what_people_decide_can_be_typed_into():
     disabled = {
         control.get("datafieldname"): control.get("disabled") for control in _controls(form) if control.get("datafieldname")
     }
-    for name in "mag_addtoxero mag_exportstatus mag_xeroconnectorid mag_invoicetype mag_reference mag_sendemailfromxero customerid duedate".split():
+    decided = "mag_addtoxero mag_exportstatus mag_xeroconnectorid mag_invoicetype mag_reference mag_sendemailfromxero customerid duedate"
+    for name in decided.split():
         assert disabled[name] == "false", name
 
 
