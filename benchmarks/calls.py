@@ -322,7 +322,7 @@ def _slow(url: str, wait: float, authorities: str | bool = True) -> Iterator[Non
     session = requests.Session()
     session.trust_env, session.verify = False, authorities
     fault = {"kind": "delay", "seconds": wait, "times": 1_000_000, "match": {"path": "^/api"}}
-    session.post(f"{url}/sandbox/faults", json=fault, timeout=30).raise_for_status()
+    session.post(f"{url}/sandbox/faults", json=[fault], timeout=30).raise_for_status()
     try:
         yield
     finally:

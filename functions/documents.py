@@ -21,6 +21,7 @@ from functions.work import Work
 from mappings.totals import line_amount
 from shared.connectors import Json
 from shared.errors import ConnectorError, NotFound, Problem, Rejected, Uncertain
+from shared.xero import where
 
 GONE = ("VOIDED", "DELETED")
 PAGE = 1000
@@ -49,8 +50,7 @@ def _search_invoices(payload: Json) -> Mapping[str, Any]:
     number = payload.get("InvoiceNumber", "")
     if payload["Type"] == "ACCREC" and number:
         if "," in number:  # the list of numbers is separated by commas
-            doubled = number.replace('"', '""')
-            return {"where": f'Type=="ACCREC" AND InvoiceNumber=="{doubled}"'}
+            return {"where": f'Type=="ACCREC" AND {where.equals("InvoiceNumber", number)}'}
         return {"invoice_numbers": [number]}
     terms = [f'Type=="{payload["Type"]}"', f'Contact.ContactID==Guid("{payload["Contact"]["ContactID"]}")']
     if payload.get("Date"):

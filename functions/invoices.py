@@ -136,7 +136,10 @@ def cross(work: Work) -> Crossed:
     facts = read_facts(work.services, work.connector)
     given: Json = {"Url": page_of(work.connector, record["invoiceid"]), "tracking_categories": facts.tracking_categories}
     draft = _rehearse(work, mapping, record, given)
-    if connectors.chosen(work.connector.settings, "mag_operatingmode", OperatingMode, OperatingMode.ACTIVE) is OperatingMode.OBSERVE:
+    if (
+        connectors.chosen(work.connector.settings, "mag_operatingmode", OperatingMode, OperatingMode.ACTIVE)
+        is OperatingMode.OBSERVE
+    ):
         raise NotDue(_observed(draft))
     found, predicted = _sent(work, record, mapping, given, facts)
     _compare_answer(work, predicted, found)

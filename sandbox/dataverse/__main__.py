@@ -26,8 +26,11 @@ def main() -> None:
     parser.add_argument("--client-certificate", type=Path, help="PEM certificate to register on the connector's application")
     parser.add_argument("--redirect-uri", action="append", default=[], help="another redirect URI of the set-up application")
     parser.add_argument("--pages", help="address of the console, whose page of a row main.aspx leads to")
+    parser.add_argument(
+        "--bare", action="store_true", help="without the connector's solution: for trying `python -m solution install`"
+    )
     arguments = parser.parse_args()
-    app = create_app(arguments.database, public_url=f"https://localhost:{arguments.port}")
+    app = create_app(arguments.database, bare=arguments.bare, public_url=f"https://localhost:{arguments.port}")
     sandbox: Sandbox = app.extensions["sandbox"]
     connector = sandbox.directory.applications[demo_company.CLIENT_ID]
     setup = sandbox.directory.applications[demo_company.SETUP_CLIENT_ID]

@@ -99,7 +99,7 @@ def _bring(api: WebApi, wishes: Wishes, say: Say, found: Installed | None, *, up
     else:
         job = importing.begin(api, build.package(managed=wishes.managed), upgrade=upgrade)
         importing.wait(api, job, say)
-    if todo:
+    if todo or not (found and found.managed):  # an earlier run may have stopped before it: nothing tells, and it does no harm
         say("Publishing.")
         api.write("POST", "PublishAllXml")
     finish(api, wishes, say)

@@ -241,7 +241,7 @@ def test_a_404_of_a_contact_never_means_that_the_invoice_is_gone(world: World, n
             raise NotFound("Xero has no such document.")
         return real_call(connector, asked, *arguments, **options)
 
-    world.services.xero.call = not_found  # type: ignore[method-assign]
+    world.services.xero.call = not_found  # type: ignore[method-assign, assignment]
     try:
         invoice = invoice_for(world, customer(world))
         world.settle()

@@ -1,6 +1,7 @@
 """What a sweep releases, and what it leaves where it is (functions/sweep.py, functions/tick.py)."""
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -235,7 +236,7 @@ def test_a_record_deleted_after_a_create_of_unknown_end_is_not_lost_with_its_poi
     invoice = world.invoice(flag=False)
     claim = claims.take(world.services, nz.key, FLOW, f"invoice/{invoice}", "a worker that died")
     claim = claims.intend(world.services, claim, world.secrets.seal("{}", claim.row))
-    claims.release(world.services, claims.replace(claim, made=made))
+    claims.release(world.services, replace(claim, made=made))
     world.delete(f"invoices({invoice})")
     world.queues.send(f"{FLOW}-poison", SyncMessage(nz.key, FLOW, f"invoice/{invoice}").to_json())
     assert poison.drain(world.services, world.clock.now()) == 1

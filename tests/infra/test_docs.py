@@ -44,7 +44,11 @@ def test_deploy_names_the_scopes_and_every_address_to_register():
 
 
 def test_deploy_explains_the_parameters_there_are():
-    named = set(re.findall(r"`([a-z]+[A-Z]\w+)(?: = [^`]+)?`", TEXTS["deploy.md"])) - {"managedIdentity", "clientSecret", "clientCertificate"}
+    named = set(re.findall(r"`([a-z]+[A-Z]\w+)(?: = [^`]+)?`", TEXTS["deploy.md"])) - {
+        "managedIdentity",
+        "clientSecret",
+        "clientCertificate",
+    }
     assert named
     assert named <= set(read(INFRA / "main.bicep").params)
 
@@ -56,7 +60,9 @@ def test_deploy_says_what_was_not_run_here():
 
 
 def test_the_secrets_of_the_documents_are_those_of_the_vault():
-    kept = {one.body["name"] for one in read(INFRA / "secrets.bicep").resources.values() if one.type.endswith("secrets@2025-05-01")}
+    kept = {
+        one.body["name"] for one in read(INFRA / "secrets.bicep").resources.values() if one.type.endswith("secrets@2025-05-01")
+    }
     named = set(re.findall(r"`((?:token|xero|dataverse)-[a-z-]+)`", TEXTS["security.md"] + TEXTS["deploy.md"]))
     assert kept - named == {"xero-client-secret"}  # named in a command
     assert "--name xero-client-secret" in TEXTS["security.md"]

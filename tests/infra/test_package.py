@@ -19,8 +19,10 @@ from scripts import package
 from tests.test_function_app import settings
 
 PROJECT = Path(__file__).parents[2]
-TOPS = {"function_app.py", "host.json", "requirements.txt", "functions", "mappings", "shared"}
-KINDS = {".py", ".html", ".css", ".js", ".svg"}
+TOPS = {"function_app.py", "host.json", "requirements.txt", "functions", "mappings", "shared", "solution"}
+KINDS = {".py", ".html", ".css", ".js", ".svg", ".json"}
+TOOLS = {"solution/contract.json", "solution/contract.py", "solution/guide.py", "solution/pictures.py"}
+"""What only developing needs. The rest of solution/ is installed into Dynamics from the connect page."""
 LARGEST = 500_000
 """Bytes. Installed packages come on top in Azure, not here."""
 
@@ -41,6 +43,7 @@ def test_it_holds_exactly_what_the_app_needs(built):
         for path in (PROJECT / folder).rglob("*"):
             if path.suffix in KINDS and "__pycache__" not in path.parts and path.name != "__main__.py":
                 needed.add(path.relative_to(PROJECT).as_posix())
+    needed -= TOOLS
     assert set(names(built)) == needed
     assert {name.partition("/")[0] for name in names(built)} == TOPS
 
@@ -58,7 +61,7 @@ def test_no_secret_and_no_leftover_can_slip_in(tmp_path):
     wanted = ["function_app.py", "functions/x.py", "mappings/local.py", "shared/deep/y.py"]
     unwanted = """
         local.settings.json local.settings.prod.json .env .azure/prod/.env .venv/lib/x.py .git/config .github/workflows/ci.yml tests/t.py
-        functions/__pycache__/x.cpython-311.pyc functions/notes.md docs/a.md infra/main.bicep solution/x.py sandbox/x.py dist/app.zip
+        functions/__pycache__/x.cpython-311.pyc functions/notes.md docs/a.md infra/main.bicep solution/pictures.py sandbox/x.py dist/app.zip
         requirements-dev.txt requirements.in requirements-dev.in mappings/__main__.py __azurite_db_queue__.json __blobstorage__/x scripts/x.py
     """.split()  # noqa: SIM905
     for path in (*wanted, *unwanted):

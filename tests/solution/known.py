@@ -3,6 +3,7 @@
 import json
 from functools import cache
 from importlib.resources import files
+from typing import Any
 
 from solution import standard
 from tests.solution.export import customizations, entities, found, text
@@ -22,7 +23,7 @@ OF_DYNAMICS = {"invoice_details": ("invoice", "invoicedetail")}
 
 
 @cache
-def _published() -> dict:
+def _published() -> dict[str, Any]:
     found_ = json.loads(files("solution").joinpath("standard.json").read_text("utf-8"))
     return {name: table for name, table in found_.items() if name != "_source"}
 

@@ -1,7 +1,9 @@
 """The guide says what is in the solution, by its names and figures."""
 
 import re
+from collections.abc import Iterable
 from pathlib import Path
+from xml.etree.ElementTree import Element
 
 from solution.__main__ import TOOLS
 from tests.solution.export import customizations, entities, found, text
@@ -18,7 +20,7 @@ SHOWN_ON_FORMS = {
 }
 
 
-def _names(elements):
+def _names(elements: Iterable[Element]) -> set[str]:
     return {str(found(element, "LocalizedNames/LocalizedName").get("description")) for element in elements}
 
 

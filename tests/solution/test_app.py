@@ -1,5 +1,7 @@
 """The app: its site map leads to tables it holds, and it opens for the right people."""
 
+from xml.etree.ElementTree import Element
+
 import pytest
 
 from tests.solution.export import customizations, entities, found, text
@@ -7,16 +9,16 @@ from tests.solution.export import customizations, entities, found, text
 SYSTEM_ADMINISTRATOR, SYSTEM_CUSTOMIZER = "{627090ff-40a3-4053-8790-584edc5be201}", "{119f245c-3cc8-4b62-b31c-d1a046ced15d}"
 
 
-def _app():
+def _app() -> Element:
     return found(customizations(), "AppModules/AppModule")
 
 
-def _site_map():
+def _site_map() -> Element:
     return found(customizations(), "AppModuleSiteMaps/AppModuleSiteMap")
 
 
-def _components(type_):
-    return [c.get("schemaName") or c.get("id") for c in found(_app(), "AppModuleComponents") if c.get("type") == type_]
+def _components(type_: str) -> list[str]:
+    return [str(c.get("schemaName") or c.get("id")) for c in found(_app(), "AppModuleComponents") if c.get("type") == type_]
 
 
 def test_the_app_has_the_name_the_connector_looks_it_up_by():

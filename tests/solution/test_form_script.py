@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -26,7 +27,7 @@ ROW = {
 needs_node = pytest.mark.skipif(NODE is None, reason="needs a JavaScript engine: node is not on the PATH")
 
 
-def _open(**scenario):
+def _open(**scenario: Any) -> dict[str, Any]:
     told = {"table": "invoice", "id": INVOICE, "rows": [ROW]} | scenario
     done = subprocess.run(
         [str(NODE), str(HERE / "notice.test.js"), str(SOURCE), json.dumps(told)],
@@ -35,7 +36,8 @@ def _open(**scenario):
         timeout=60,
         check=True,
     )
-    return json.loads(done.stdout)
+    did: dict[str, Any] = json.loads(done.stdout)
+    return did
 
 
 @needs_node

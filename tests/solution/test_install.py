@@ -54,11 +54,14 @@ def assert_complete(place: Place) -> None:
     assert place.sandbox.environment.store.facts("unpublished") == {}
 
 
-def without_column(table: str, column: str, version: str, *, managed: bool) -> bytes:
-    """Return our solution file as an older version that did not have one column."""
-    return _rewritten(
-        build.package(managed=managed), version, lambda text: _cut(text, f'<attribute PhysicalName="{column}">', "</attribute>")
-    )
+def older(*, managed: bool) -> bytes:
+    """Return our solution file as an older version: another label, shorter ids, a file of another content."""
+
+    def change(text: str) -> str:
+        assert "<MaxLength>36<" in text
+        return text.replace('description="Synched With Xero"', 'description="Synced"').replace("<MaxLength>36<", "<MaxLength>20<")
+
+    return _rewritten(build.package(managed=managed), "0.0.9.0", change)
 
 
 def with_column(name: str, version: str, *, managed: bool) -> bytes:
@@ -71,11 +74,6 @@ def with_column(name: str, version: str, *, managed: bool) -> bytes:
         return text[:end] + text[start:end].replace("mag_reference", name) + text[end:]
 
     return _rewritten(build.package(managed=managed), version, add)
-
-
-def _cut(text: str, start: str, end: str) -> str:
-    at = text.index(start)
-    return text[:at] + text[text.index(end, at) + len(end) :]
 
 
 def _rewritten(data: bytes, version: str, change: Any) -> bytes:
@@ -126,7 +124,7 @@ def test_installing_makes_everything_appear_and_a_second_run_has_nothing_to_do(b
     (solution,) = [row for row in bare.sandbox.rows("solution") if row["uniquename"] == UNIQUE_NAME]
     assert (solution["version"], bool(solution["ismanaged"])) == (VERSION, managed)
     again = bare.install(**wishes)
-    assert again.writes == 0
+    assert again.writes == (0 if managed else 1)  # it publishes: the run before may have stopped before that
     assert installing.check(bare.api(), Wishes(**wishes)) == []
 
 
@@ -266,9 +264,8 @@ def test_a_lost_answer_to_the_import_is_found_by_the_next_run(bare: Place):
 
 @pytest.mark.parametrize("managed", [False, True])
 def test_an_older_version_is_upgraded(bare: Place, managed: bool):
-    older = without_column("mag_payment", "mag_reference", "0.0.9.0", managed=managed)
-    put_in(bare, _without_form_field(older))
-    assert "mag_reference" not in bare.columns("invoice")
+    put_in(bare, older(managed=managed))
+    assert bare.sandbox.environment.model["invoice"].columns["mag_xeroid"].max_length == 20
     api = bare.api()
 
     with pytest.raises(Problem, match=r"Version 0\.0\.9\.0 is installed.*upgrade"):
@@ -276,10 +273,6 @@ def test_an_older_version_is_upgraded(bare: Place, managed: bool):
     installing.upgrade(api, Wishes(managed=managed), bare.say)
 
     assert_complete(bare)
-
-
-def _without_form_field(data: bytes) -> bytes:
-    return data
 
 
 def test_upgrading_a_managed_solution_takes_away_what_the_new_version_lacks(bare: Place):

@@ -2,7 +2,6 @@
 
 import re
 import threading
-from collections.abc import Iterator
 
 import pytest
 import requests
@@ -31,7 +30,7 @@ def settings(place: Place, monkeypatch: pytest.MonkeyPatch, **more: str) -> None
 
 
 @pytest.fixture
-def by_application(bare: Place, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
+def by_application(bare: Place, monkeypatch: pytest.MonkeyPatch) -> Place:
     """An application of its own may customize the bare environment."""
     bare.sandbox.directory.register(Application(INSTALLER, "Installer", secrets={SECRET}))
     user = bare.sandbox.environment.seed("systemuser", applicationid=INSTALLER, lastname="Installer")
@@ -40,7 +39,7 @@ def by_application(bare: Place, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pla
     settings(bare, monkeypatch, INSTALL_CLIENT_ID=INSTALLER, INSTALL_CLIENT_SECRET=SECRET)
     monkeypatch.setattr(bare.sandbox.environment, "import_time", bare.sandbox.environment.import_time * 0)
     monkeypatch.setattr(bare.sandbox.environment, "index_time", bare.sandbox.environment.index_time * 0)
-    yield bare
+    return bare
 
 
 def test_the_whole_life_of_an_installation(by_application: Place, capsys: pytest.CaptureFixture[str], monkeypatch):

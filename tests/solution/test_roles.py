@@ -5,6 +5,7 @@ import re
 import pytest
 
 from solution.roles import ROLES as ROWS
+from solution.roles import Grant
 from tests.solution.export import customizations, entities, found, text
 
 # fmt: off
@@ -26,15 +27,17 @@ LEVELS = {"user": {"Basic", "Local", "Deep", "Global"}, "unit": {"Global"}, "org
 # fmt: on
 
 
-def _roles():
+def _roles() -> dict[str, dict[str, str]]:
     return {
-        role.get("name"): {one.get("name"): one.get("level") for one in found(role, "RolePrivileges")}
+        str(role.get("name")): {str(one.get("name")): str(one.get("level")) for one in found(role, "RolePrivileges")}
         for role in found(customizations(), "Roles")
     }
 
 
-def _parts(name):
-    operation, table = re.fullmatch(r"prv(AppendTo|Append|Assign|Create|Delete|Read|Share|Write)(\w+)", name).groups()
+def _parts(name: str) -> tuple[str, str, str]:
+    match = re.fullmatch(r"prv(AppendTo|Append|Assign|Create|Delete|Read|Share|Write)(\w+)", name)
+    assert match, name
+    operation, table = match.groups()
     if table in PUBLISHED:
         return operation, table, PUBLISHED[table]
     entity = entities()[table]
@@ -61,13 +64,13 @@ def test_every_privilege_exists_and_reaches_as_far_as_its_table_allows(role):
 @pytest.mark.parametrize("role", [SERVICE, ADMINISTRATOR, USER])
 def test_a_privilege_is_granted_once(role):
     element = next(one for one in found(customizations(), "Roles") if one.get("name") == role)
-    names = [one.get("name") for one in found(element, "RolePrivileges")]
+    names = [str(one.get("name")) for one in found(element, "RolePrivileges")]
     assert names == sorted(set(names))
     granted = [(op, table) for operations, tables, _, _ in _rows(role) for op in operations.split() for table in tables.split()]
     assert len(granted) == len(set(granted)), "two rows of the role speak of the same thing"
 
 
-def _rows(role):
+def _rows(role: str) -> tuple[Grant, ...]:
     return next(row.grants for row in ROWS if row.name == role)
 
 

@@ -1,6 +1,7 @@
 """Views: the query and the grid of each agree, and name only what exists."""
 
 from collections import Counter
+from xml.etree.ElementTree import Element
 
 import pytest
 
@@ -11,16 +12,16 @@ KINDS = {"0": "public", "1": "advanced find", "2": "associated", "4": "quick fin
 OPERATORS = {"eq", "ne", "gt", "in", "like", "not-null"}
 
 
-def _name(view):
-    return found(view, "LocalizedNames/LocalizedName").get("description")
+def _name(view: Element) -> str:
+    return str(found(view, "LocalizedNames/LocalizedName").get("description"))
 
 
 VIEWS = [pytest.param(entity, view, id=f"{entity.name}-{_name(view)}") for entity in entities().values() for view in entity.views]
 OURS = [entity for entity in entities().values() if entity.ours]
 
 
-def _attributes(element):
-    return [attribute.get("name") for attribute in element.findall("attribute")]
+def _attributes(element: Element) -> list[str]:
+    return [str(attribute.get("name")) for attribute in element.findall("attribute")]
 
 
 @pytest.mark.parametrize(("entity", "view"), VIEWS)
@@ -41,26 +42,26 @@ def test_a_linked_table_is_the_one_the_lookup_points_at(entity, view):
         if text(r, "EntityRelationshipType") == "OneToMany"
     }
     for link in found(view, "fetchxml/fetch/entity").findall("link-entity"):
-        assert link.get("name") == targets[entity.name, link.get("to")]
+        assert link.get("name") == targets[entity.name, str(link.get("to"))]
         assert link.get("from") == f"{link.get('name')}id"
-        assert set(_attributes(link)) <= set(columns(link.get("name")))
+        assert set(_attributes(link)) <= set(columns(str(link.get("name"))))
         assert link.get("link-type") == ("inner" if link.find("filter") is not None else "outer")
 
 
 @pytest.mark.parametrize(("entity", "view"), VIEWS)
 def test_every_condition_is_one_the_column_can_meet(entity, view):
     query = found(view, "fetchxml/fetch/entity")
-    for element, table in [(query, entity.name), *((link, link.get("name")) for link in query.findall("link-entity"))]:
+    for element, table in [(query, entity.name), *((link, str(link.get("name"))) for link in query.findall("link-entity"))]:
         for filter_ in element.findall("filter"):
             for condition in filter_.iter("condition"):
                 _check(condition, table)
 
 
-def _check(condition, table):
-    name, operator = condition.get("attribute"), condition.get("operator")
+def _check(condition: Element, table: str) -> None:
+    name, operator = str(condition.get("attribute")), condition.get("operator")
     assert operator in OPERATORS
     kind = columns(table)[name]
-    values = [condition.get("value")] if condition.get("value") is not None else [value.text for value in condition]
+    values = [str(condition.get("value"))] if condition.get("value") is not None else [str(value.text) for value in condition]
     assert bool(values) == (operator != "not-null")
     if kind == "picklist":
         choice = entities()[table].attributes[name].OptionSetName
@@ -89,7 +90,7 @@ def test_the_grid_shows_what_the_query_asks_for_and_opens_the_row(entity, view):
     assert len(shown) == len(set(shown))
     assert found(grid, "row").get("id") == key
     assert key in asked
-    assert all(50 <= int(cell.get("width")) <= 400 for cell in cells)
+    assert all(50 <= int(str(cell.get("width"))) <= 400 for cell in cells)
 
 
 @pytest.mark.parametrize(("entity", "view"), VIEWS)

@@ -3,7 +3,9 @@
 import json
 import re
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
+from xml.etree.ElementTree import Element
 
 import pytest
 
@@ -185,7 +187,7 @@ def test_keys_are_of_columns_that_can_be_keys_and_fit_an_index(table):
 
 
 def test_every_lookup_has_one_relationship_and_every_relationship_its_ends():
-    ends = Counter()
+    ends: Counter[tuple[str, str]] = Counter()
     tables = {name.lower() for name in STANDARD} | set(OURS) | {"owner"}
     for relationship in found(customizations(), "EntityRelationships"):
         if text(relationship, "EntityRelationshipType") == "ManyToMany":
@@ -262,7 +264,7 @@ def test_system_relationships_are_those_of_the_ownership(table):
     } == expected
 
 
-def _relationships_of(entity: Entity):
+def _relationships_of(entity: Entity) -> Iterator[Element]:
     for relationship in found(customizations(), "EntityRelationships"):
         if relationship.findtext("ReferencingEntityName") == entity.schema_name:
             yield relationship
