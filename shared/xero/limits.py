@@ -75,7 +75,7 @@ class Allowance:
 def allowance(settings: Mapping[str, Any]) -> Allowance:
     """Read mag_xerotier (the choice's value or key) and mag_dailycallbudget (percent) of a connector."""
     day = STARTER_DAY if settings.get("mag_xerotier") in STARTER else FULL_DAY
-    return Allowance(day, max(KEPT, 1 - int(settings.get("mag_dailycallbudget") or 100) / 100))
+    return Allowance(day, max(KEPT, 1 - int(settings.get("mag_dailycallbudget") or 90) / 100))
 
 
 @dataclass(frozen=True)
