@@ -116,6 +116,8 @@ def finish(api: WebApi, wishes: Wishes, say: Say) -> None:
         say(f"The application user has all {len(people.SERVICE.privileges)} privileges.")
     if wishes.webhook_url:
         _apply(api, list(webhooks.changes(api, wishes.webhook_url, wishes.webhook_secret)), say)
+        if wishes.webhook_secret:
+            webhooks.write_secret(api, wishes.webhook_secret)
     left = [change for change in changes(api) if change.kind is not Kind.EXTRA]
     if left:
         listed = "\n".join(f"  {change}" for change in left)

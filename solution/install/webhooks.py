@@ -29,7 +29,7 @@ STEPS: tuple[tuple[str, str, str], ...] = (
 
 
 def changes(api: WebApi, url: str, secret: str) -> Iterator[Change]:
-    """Yield what is not registered as it should be. A secret cannot be read back: it is written whenever one is given."""
+    """Yield what is not registered as it should be; the secret cannot be compared, for Dataverse never tells it."""
     if not url.startswith("https://"):
         raise Problem(f"'{url}' is not an https address.", "Give the address of the function app's /webhooks/dataverse.")
     endpoint = api.first(f"serviceendpoints?$select=serviceendpointid,url,authtype,isauthvalueset&$filter=name eq '{NAME}'")
@@ -55,6 +55,12 @@ def changes(api: WebApi, url: str, secret: str) -> Iterator[Change]:
             yield Change(Kind.DIFFERENT, f"step {name}", f"filteringattributes: {found['filteringattributes']}", act)
         elif found["statecode"]:
             yield Change(Kind.CONFLICT, f"step {name}", "it is disabled", step="Enable it in the Plug-in Registration Tool.")
+
+
+def write_secret(api: WebApi, secret: str) -> None:
+    """Write the secret of the endpoint that is there: whoever gives one means it to be this."""
+    for endpoint in api.rows(f"serviceendpoints?$select=serviceendpointid&$filter=name eq '{NAME}'"):
+        api.write("PATCH", f"serviceendpoints({endpoint['serviceendpointid']})", {"authvalue": secret}, If_Match="*")
 
 
 def _make(api: WebApi, table: str, message: str, columns: str) -> None:

@@ -1,7 +1,7 @@
 """The Functions host of sandbox/host that ends itself, as SIGKILL would, at one network call of one push.
 
 ``python -m tests.crash.killing_host`` takes the arguments of ``python -m sandbox.host``. KILL_RECORD names the invoice by its id and
-KILL_AT the call before which the process dies (1 is the first; one more than there are: after the last). Without them it counts only.
+KILL_AT the call before which the process dies (1 is the first; one more than there are: after the last).
 Calls are counted where urllib3 would put them on a connection: storage, Dataverse and Xero alike.
 """
 
@@ -41,8 +41,8 @@ def _watched(text: str, services: Services, *, owner: str, now: datetime) -> Out
     _push.calls = 0
     try:
         outcome = _sync(text, services, owner=owner, now=now)
-        log.info("a push took %d calls and ended %s", _push.calls, outcome.status)
         _die_at(_push.calls + 1)
+        log.info("%s survived %d calls and is %s", os.environ.get("KILL_RECORD"), _push.calls, outcome.status)
         return outcome
     finally:
         _push.calls = None

@@ -21,7 +21,7 @@ from shared.durations import Durations
 
 D = Durations()
 SWEEP_EVERY = 300
-HOST_DELAY = 30  # host.json queues.visibilityTimeout: what the host waits after a function raised
+HOST_DELAY = 120  # host.json queues.visibilityTimeout: what the host waits after a function raised
 MOST_DELIVERIES = 5
 NEVER = -1
 OURS = "our mark"
@@ -315,6 +315,9 @@ def ensure_contact(world: World, owner: str) -> Step:
 def find(world: World, this: Try) -> Step:
     """functions.documents._find"""
     known = this.row["xero_id"] or this.claim["made"]
+    if not known:
+        link = yield "read link", world.read, "links", "invoice"
+        known = link[1]["id"] if link else ""
     if known:
         return (yield "get", world.get, known)
     skipped = "look-up on a retry" if this.claim["sought"] else "look-up without a unique number"

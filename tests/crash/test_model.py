@@ -86,17 +86,23 @@ MUTANTS = (
     ("tell only what was read",             UNIQUE["two messages"]),
     ("tell under if-match",                 UNIQUE["one fault"]),
     ("load after the claim",                OTHER["claims are lost"]),
-    ("defer",                               UNIQUE["one fault"]),
     ("close last",                          UNIQUE["one fault"]),
     ("queued until",                        UNIQUE["two sweeps in turn, no fault"]),
 )
 # fmt: on
+
+# One more step can be left out unpunished while host.json's visibilityTimeout is two minutes: "defer". Five deliveries then outlast the
+# lease and the hold, so that failing a message instead of sending it again costs time, and no poison.
 
 RESIDUALS = (
     Scenario("frozen exactly at the send", unique=False, pause=700, pause_at_send=True),
     Scenario("made five minutes late by a Xero that remembers no key", unique=False, faults=2, key_memory=0),
 )
 """Without a unique number and a conditional create nobody can close these; the nightly reconciliation finds them (reliability 1.7)."""
+
+
+ON_ONE_WORKER = pytest.mark.xdist_group("every schedule")
+"""They share what takes longest."""
 
 
 def explained(result: Result) -> str:
@@ -112,15 +118,18 @@ def results() -> list[Result]:
     return [explore(scenario) for scenario in SCENARIOS]
 
 
+@ON_ONE_WORKER
 def test_no_schedule_breaks_an_invariant(results):
     broken = [result for result in results if result.broken]
     assert not broken, "\n".join(map(explained, broken))
 
 
+@ON_ONE_WORKER
 def test_more_than_a_hundred_thousand_schedules_are_tried(results):
     assert sum(result.schedules for result in results) >= 100_000
 
 
+@ON_ONE_WORKER
 def test_a_sales_invoice_whose_customer_is_known_never_costs_more_than_six_calls(results):
     assert max(result.most_calls for result in results if not result.scenario.new_contact and not result.scenario.pause) <= 6
 
