@@ -11,6 +11,7 @@ import io
 import itertools
 import socket
 import ssl
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -54,6 +55,7 @@ STORAGE_TIMEOUT = 15
 EVERY = timedelta(minutes=5)
 PATIENCE = timedelta(hours=3)
 T = TypeVar("T")
+REAL_MAKE_REQUEST = urllib3.HTTPConnectionPool._make_request
 
 
 class Crash(BaseException):
@@ -338,7 +340,12 @@ class CrashWorld(World):
     def _make_request(self) -> Callable[..., urllib3.HTTPResponse]:
         """Return what takes the place of urllib3's own: whichever client speaks, its requests come here, one by one."""
 
+        ours = threading.get_ident()  # other tests of this process may have threads of their own at work
+
         def make_request(pool: urllib3.HTTPConnectionPool, conn: Any, method: str, url: str, **sent: Any) -> urllib3.HTTPResponse:
+            if threading.get_ident() != ours:
+                found: urllib3.HTTPResponse = REAL_MAKE_REQUEST(pool, conn, method, url, **sent)
+                return found
             return self._wires[pool.host].send(self.plan, pool, method, url, conn=conn, **sent)
 
         return make_request
@@ -459,15 +466,21 @@ class CrashWorld(World):
 
 @contextmanager
 def no_sockets() -> Iterator[None]:
-    """Make every connection out of this process an error: all I/O passes the plan."""
+    """Make every connection of this thread an error: all I/O passes the plan."""
+    ours = threading.get_ident()
 
-    def refuse(*_: object, **__: object) -> None:
-        raise AssertionError("an I/O happened outside the ports")
+    def guarded(real: Callable[..., Any]) -> Callable[..., Any]:
+        def connect(*arguments: Any, **options: Any) -> Any:
+            if threading.get_ident() == ours:
+                raise AssertionError("an I/O happened outside the ports")
+            return real(*arguments, **options)
+
+        return connect
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(socket.socket, "connect", refuse)
-        patch.setattr(socket.socket, "connect_ex", refuse)
-        patch.setattr(socket, "getaddrinfo", refuse)
+        patch.setattr(socket.socket, "connect", guarded(socket.socket.connect))
+        patch.setattr(socket.socket, "connect_ex", guarded(socket.socket.connect_ex))
+        patch.setattr(socket, "getaddrinfo", guarded(socket.getaddrinfo))
         yield
 
 
