@@ -342,10 +342,9 @@ class CrashWorld(World):
 
         ours = threading.get_ident()  # other tests of this process may have threads of their own at work
 
-        def make_request(pool: urllib3.HTTPConnectionPool, conn: Any, method: str, url: str, **sent: Any) -> urllib3.HTTPResponse:
+        def make_request(pool: urllib3.HTTPConnectionPool, conn: Any, method: str, url: str, **sent: Any) -> Any:
             if threading.get_ident() != ours:
-                found: urllib3.HTTPResponse = REAL_MAKE_REQUEST(pool, conn, method, url, **sent)
-                return found
+                return REAL_MAKE_REQUEST(pool, conn, method, url, **sent)
             return self._wires[pool.host].send(self.plan, pool, method, url, conn=conn, **sent)
 
         return make_request
