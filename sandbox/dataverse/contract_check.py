@@ -39,6 +39,9 @@ MISTYPED = {
     "productassociationid",
 }  # text in generated code, not in Dataverse
 
+# The stand-in keeps these on every table; Dataverse does not on these, and the product reads none of them.
+KEPT_BY_US = {"systemform.createdon", "systemform.modifiedon", "importjob.versionnumber", "asyncoperation.versionnumber"}
+
 Contract = Mapping[str, Mapping[str, Any]]
 
 
@@ -65,7 +68,7 @@ def differences(app: Flask, contract: Contract) -> Iterator[str]:
 
 
 def _property(table: str, known: Mapping[str, str], name: str, value: Any) -> Iterator[str]:
-    if "@" in name or name.startswith(OURS):
+    if "@" in name or name.startswith(OURS) or f"{table}.{name}" in KEPT_BY_US:
         return
     edm = known.get(name) or known.get(name.removeprefix("_").removesuffix("_value"))
     if edm is None:
@@ -86,6 +89,8 @@ def _metadata(document: bytes, contract: Contract) -> Iterator[str]:
                 name = element.get("Name", "")
                 plain = name.removeprefix("_").removesuffix("_value")
                 collection = element.get("Type", "").startswith("Collection(")  # the contract keeps only some of these
+                if f"{entity.get('Name')}.{name}" in KEPT_BY_US:
+                    continue
                 if not collection and not name.startswith(OURS) and name not in known and plain not in known:
                     yield f"$metadata, {entity.get('Name')}.{name}: not in the contract ({kind})"
 
