@@ -345,7 +345,7 @@ def _items(work: Work, record: Json, mapping: Mapping) -> Json:
         except Rejected:  # its line goes without a code
             if policy is not MissingItemPolicy.SEND_WITHOUT_CODE:
                 raise
-    owner = ItemOwner(work.settings.get("mag_itemowner") or ItemOwner.DYNAMICS)
+    owner = connectors.chosen(work.settings, "mag_itemowner", ItemOwner, ItemOwner.DYNAMICS)
     known = items.ensure(work, mapped, policy, owner) if mapped else {}
     return {
         "item_codes": {products[name]: link.code for name, link in known.items()},

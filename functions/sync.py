@@ -217,7 +217,9 @@ def _paused(message: SyncMessage, connector: Connector, services: Services, now:
     details = f"The connector or its flow is {state}; the record stays due until an administrator changes that."
     outcome = Outcome(message, Status.MISCONFIGURED, "Wait", details, now, (Problem(details, who="administrator"),))
     ledger.write(services, outcome)
-    claims.mark_queued(services, claims.read(services, connector.key, message.flow, message.record), NEVER)
+    claim = claims.read(services, connector.key, message.flow, message.record)
+    if claim.etag and claim.state != "held":  # nobody's work is touched, and nothing is noted where nothing was
+        claims.mark_queued(services, claim, NEVER)
     return outcome
 
 
