@@ -1,6 +1,6 @@
 """The composition root: builds the world once and registers every trigger; no logic.
 
-Timers tick and keep-alive, the queue of sweeps, one queue per flow (a loop over FLOWS), and the HTTP routes (SPEC 3, 11).
+Timers tick, keep-alive and nightly, the queue of sweeps, one queue per flow (a loop over FLOWS), and the HTTP routes (SPEC 3, 11).
 """
 
 import json
@@ -14,6 +14,7 @@ import azure.functions as func
 from functions.flows import FLOWS, QUEUES, SWEEPS, Flow
 from functions.health import health
 from functions.keep_alive import keep_alive
+from functions.nightly import nightly
 from functions.pages import PageRequest
 from functions.self_check import OK, Check, at_start
 from functions.sweep import sweep
@@ -116,6 +117,13 @@ def run_tick(timer: func.TimerRequest) -> None:
 def run_keep_alive(timer: func.TimerRequest) -> None:
     """Keep every consent alive, and say which are gone."""
     keep_alive(world().tokens.keep(CLOCK.now()), world().services)
+
+
+@app.function_name("nightly")
+@app.timer_trigger(arg_name="timer", schedule="%NIGHTLY_SCHEDULE%", use_monitor=True)
+def run_nightly(timer: func.TimerRequest) -> None:
+    """Ask for the full checks."""
+    nightly(world().services, CLOCK.now())
 
 
 @app.function_name(SWEEPS)

@@ -33,7 +33,8 @@ class Claim:
     ``queued`` says until when a message for the record is under way, ``attempt`` counts takes since the last close, ``since`` is
     the time of the first of them, ``errors`` counts writes with an unknown end: it is part of the Idempotency-Key. ``sought`` is
     the look-up (JSON) that finds the document an earlier try may have left behind, ``made`` its Xero id once it is known. A parked
-    claim keeps the ``fingerprint`` it was refused with and, where the record says so itself, the time (``due``) it may go.
+    claim keeps the ``fingerprint`` it was refused with and, where the record says so itself, the time (``due``) it may go. ``version``
+    is the newest version of a document from Xero that a message was sent for.
     """
 
     partition: str
@@ -51,6 +52,7 @@ class Claim:
     due: datetime = NEVER
     since: datetime = NEVER
     status: str = ""
+    version: str = ""
     etag: str = ""
 
     @property
@@ -136,10 +138,10 @@ def close(services: Services, claim: Claim) -> None:
         return
 
 
-def mark_queued(services: Services, claim: Claim, until: datetime) -> bool:
+def mark_queued(services: Services, claim: Claim, until: datetime, version: str = "") -> bool:
     """Note that a message is under way until *until*; False when somebody else wrote the claim first."""
     try:
-        _write(services, replace(claim, queued=until))
+        _write(services, replace(claim, queued=until, version=version or claim.version))
     except NotReady:
         return False
     return True
@@ -172,7 +174,7 @@ def _row(record: str) -> str:
 
 
 TIMES = ("until", "hold", "queued", "due", "since")
-TEXTS = ("state", "owner", "sought", "made", "fingerprint", "status")
+TEXTS = ("state", "owner", "sought", "made", "fingerprint", "status", "version")
 NUMBERS = ("attempt", "errors")
 
 
@@ -181,7 +183,7 @@ def _values(claim: Claim) -> dict[str, Any]:
 
 
 def _claim(stored: StoredRow) -> Claim:
-    values: dict[str, Any] = {name: str(stored.values[name]) for name in TEXTS}
+    values: dict[str, Any] = {name: str(stored.values.get(name, "")) for name in TEXTS}
     values |= {name: int(stored.values[name]) for name in NUMBERS}
     values |= {name: datetime.fromisoformat(stored.values[name]) for name in TIMES}
     return Claim(stored.partition, stored.row, etag=stored.etag, **values)

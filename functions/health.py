@@ -7,7 +7,7 @@ from dataclasses import asdict
 from datetime import datetime, timedelta
 
 from functions import self_check
-from functions.schedule import TABLE
+from functions.runs import TABLE
 from functions.self_check import FAILED, Check
 from shared.connectors import Json
 from shared.errors import ConnectorError

@@ -60,7 +60,8 @@ def send(work: Work, operations: list[Operation]) -> None:
 
 def failure(work: Work, outcome: Outcome) -> Operation:
     """Return the row of an outcome that is not a success: cause, fix and who acts."""
-    action = SyncAction.UPDATE if work.record.get(TOLD[work.message.table].xero_id) else SyncAction.CREATE
+    told = TOLD.get(work.about.partition("/")[0])
+    action = SyncAction.UPDATE if told is None or work.record.get(told.xero_id) else SyncAction.CREATE
     return _row(work, STATUSES[outcome.status], action, outcome.details, outcome.problems, outcome.details)
 
 
@@ -86,8 +87,9 @@ def _row(
         "mag_details": details[:MOST],
         "mag_xeroconnectorid@odata.bind": f"/mag_xeroconnectors({work.connector.id})",
     }
-    if on_record:
-        body[f"{TOLD[message.table].lookup}@odata.bind"] = f"/{query.row(message.table, message.record_id)}"
+    if on_record and work.about:
+        table, _, row = work.about.partition("/")
+        body[f"{TOLD[table].lookup}@odata.bind"] = f"/{query.row(table, row)}"
     if problems:
         body["mag_cause"] = _joined(problem.cause for problem in problems)
         body["mag_fix"] = _joined(problem.fix for problem in problems)
@@ -109,8 +111,11 @@ class Told:
 
 # fmt: off
 TOLD = {
-    # table      lookup           Export Status       Xero id
-    "invoice":   Told("mag_invoiceid", "mag_exportstatus", "mag_xeroid"),
+    # table           lookup              Export Status       what says that it crossed
+    "invoice":        Told("mag_invoiceid",    "mag_exportstatus", "mag_xeroid"),
+    "mag_creditnote": Told("mag_creditnoteid", "mag_exportstatus", "mag_xerocreditnoteid"),
+    "account":        Told("mag_accountid",    "",                 "mag_xerocontacturl"),
+    "contact":        Told("mag_contactid",    "",                 "mag_xerocontacturl"),
 }
 # fmt: on
 

@@ -18,7 +18,8 @@ class Link:
     ``hashes`` are of what we last wrote; ``left`` of what stood in Dynamics where Xero's own value was left alone; ``persons`` are
     keyed hashes of the additional people we put on a contact. ``status`` is the document's when it was last written, ``code`` an
     item's as Xero spells it, the accounts those a contact or item uses in sales and in purchases, "" where Xero names none. A link
-    ``in_doubt`` is read from Xero again before it is used.
+    ``in_doubt`` is read from Xero again before it is used. Of a document that comes from Xero the link keeps the ``version`` that
+    crossed last, and the Dataverse ``row`` ("table/id") it became.
     """
 
     xero_id: str
@@ -30,6 +31,8 @@ class Link:
     sales_account: str = ""
     purchase_account: str = ""
     in_doubt: bool = False
+    version: str = ""
+    row: str = ""
 
     def account(self, document_type: str) -> str:
         """Return the account code for a document of this Type of Xero's: purchases for what begins with ACCPAY, else sales."""
@@ -40,7 +43,7 @@ JSON = ("hashes", "left", "persons")
 
 
 def read(services: Services, connector: Connector, kind: str, record: str) -> Link | None:
-    """Return the link of *record* ("table/id"); *kind* is invoice, contact or item."""
+    """Return the link of *record* ("table/id"); *kind* is invoice, contact or item, or the flow a document came by from Xero."""
     stored = services.store.read(TABLE, f"{connector.key}|{kind}", record.replace("/", "|", 1))
     if stored is None:
         return None

@@ -7,11 +7,12 @@ back to No, or by redrive. A sweep needs no redrive: the tick asks for the next 
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from datetime import datetime
 
 from functions import claim as claims
-from functions import connectors, history, ledger, schedule, sync
-from functions.flows import FLOWS, SWEEPS
+from functions import connectors, from_xero, history, ledger, runs, sync
+from functions.flows import FLOWS, SWEEPS, ToXero
 from functions.work import Work
 from shared.errors import BadMessage, ConnectorError, Problem, Retryable
 from shared.messages import SweepMessage, SyncMessage
@@ -64,7 +65,7 @@ def _tell_sweep(received: ReceivedMessage, services: Services, now: datetime) ->
         return True
     told = SyncMessage(message.connector, message.flow, f"{SWEEPS}/{message.flow}")
     ledger.write(services, Outcome(told, Status.FAILED, "Poison", SWEEP_GIVEN_UP.message, now, (SWEEP_GIVEN_UP,)))
-    schedule.note(services.store, message.connector, message.flow, last_error=SWEEP_GIVEN_UP.message)
+    runs.note(services.store, message.connector, message.flow, last_error=SWEEP_GIVEN_UP.message)
     return True
 
 
@@ -78,14 +79,16 @@ def _park(received: ReceivedMessage, services: Services, now: datetime) -> bool:
         claim = claims.take(services, connector.key, flow.name, message.record, f"poison {received.id}")
     except Retryable:
         return False
-    work = Work(services, connector, message, claim, flow.lane, now)
+    work = Work(services, connector, message, claim, flow.lane, now, about=sync.about(flow, message))
     outcome = Outcome(message, Status.FAILED, "Poison", GIVEN_UP.message, now, (GIVEN_UP,))
+    if not isinstance(flow.source, ToXero):
+        return _park_from_xero(work, outcome)
     try:
-        record = flow.load(connector, services, [message.record_id])[0]
+        record = flow.source.load(connector, services, [message.record_id])[0]
         if record is None and (claim.sought or claim.made):
             outcome = _tell_left_behind(work)
         elif record is not None and not record.get("mag_synchedwithxero"):
-            work.record, work.fingerprint = record, flow.fingerprint(record, connector, services)
+            work.record, work.fingerprint = record, flow.source.fingerprint(record, connector, services)
             sync.tell(work, outcome)
         else:  # another message has taken it across since, or nothing was ever made of it
             claims.close(services, claim)
@@ -99,6 +102,22 @@ def _park(received: ReceivedMessage, services: Services, now: datetime) -> bool:
         claims.park(services, claim, work.fingerprint, outcome.status.value)
     else:
         claims.close(services, claim)
+    return True
+
+
+def _park_from_xero(work: Work, outcome: Outcome) -> bool:
+    """Say on the connector that a document from Xero did not come across, and set it aside: it is tried again in an hour."""
+    problem = replace(GIVEN_UP, message=f"{work.message.record} of Xero did not come across. {GIVEN_UP.message}")
+    outcome = replace(outcome, details=problem.message, problems=(problem,))
+    try:
+        sync.tell(work, outcome)
+    except ConnectorError as error:
+        log.warning("could not tell about %s: %s", work.message.record, type(error).__name__)
+        claims.release(work.services, work.claim)
+        return False
+    ledger.write(work.services, outcome)
+    due = work.now + from_xero.retry_after(work.claim)
+    claims.park(work.services, work.claim, from_xero.parked_under(work.services, work.connector), outcome.status.value, due)
     return True
 
 

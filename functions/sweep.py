@@ -12,9 +12,10 @@ from datetime import datetime, timedelta
 from itertools import chain, islice
 
 from functions import claim as claims
-from functions import connectors, ledger, reference_data, schedule, sync
+from functions import connectors, from_xero, ledger, reference_data, runs, sync
 from functions.claim import NEVER, Claim
-from functions.flows import BY_NAME, Flow
+from functions.flows import BY_NAME, Flow, ToXero
+from functions.from_xero import FromXero, Reading
 from functions.routes import Due
 from functions.schedule import SETTINGS
 from functions.work import Asked, Work
@@ -31,6 +32,8 @@ AT_ONCE = 25
 """How many parked records a sweep compares with what they were refused with, and how many it tells that nobody takes them; the next
 sweep goes on with the others."""
 MINUTE = timedelta(minutes=1)
+AFTER_A_FAULT = timedelta(minutes=5)
+"""When a sweep that failed is tried again, however seldom its flow looks."""
 UNROUTED = "unrouted"
 """The status of a parked claim whose record was told that no connector takes it; it goes as soon as one does."""
 
@@ -62,7 +65,7 @@ def sweep(text: str, services: Services, now: datetime) -> int:
     if connector.state != "connected" and message.flow != SETTINGS:
         return 0
     try:
-        swept = _sweep(message.flow, connector, services, now)
+        swept = _sweep(message, connector, services, now)
     except ConnectorError as error:
         log.warning("sweep of %s for %s failed: %s", message.flow, connector.id, type(error).__name__)
         detail = str(error) if isinstance(error, ConfigurationError) else None
@@ -75,17 +78,33 @@ def sweep(text: str, services: Services, now: datetime) -> int:
     return swept.released
 
 
-def _sweep(name: str, connector: Connector, services: Services, now: datetime) -> Swept:
-    if name == SETTINGS:
+def _sweep(message: SweepMessage, connector: Connector, services: Services, now: datetime) -> Swept:
+    if message.flow == SETTINGS:
         connectors.refresh(services, connector, is_at_work=False)
         return Swept()
     connector = connectors.refresh(services, connector)
     sync.check_seal(connector)
-    flow = BY_NAME[name].for_connector(connector)
-    return _release(flow, connector, services, now) if connector.is_at_work and flow.enabled else Swept()
+    flow = BY_NAME[message.flow].for_connector(connector)
+    if not connector.is_at_work or not flow.enabled:
+        return Swept()
+    if isinstance(flow.source, ToXero):
+        return _release(flow, flow.source, connector, services, now)
+    return _release_from_xero(flow, flow.source, connector, services, now, full=message.full)
 
 
-def _release(flow: Flow, connector: Connector, services: Services, now: datetime) -> Swept:
+def _release_from_xero(
+    flow: Flow, source: FromXero, connector: Connector, services: Services, now: datetime, *, full: bool
+) -> Swept:
+    """Release what is news in Xero. The first read reaches back as far as the connector says; without a limit it is a day."""
+    held = claims.read_all(services, connector.key, flow.name)
+    _measure(flow, connector, held, now)
+    reading = Reading(services, connector, flow.lane, now)
+    since = now - (flow.look_back if flow.look_back is not None else timedelta(days=1))
+    released, is_more = from_xero.release(from_xero.Sweep(flow.name, flow.table, source, reading, since, held), full=full)
+    return Swept(released, is_more)
+
+
+def _release(flow: Flow, source: ToXero, connector: Connector, services: Services, now: datetime) -> Swept:
     """Release what the budget allows.
 
     A backlog is spread over the minute until the next tick: released at once, it would stand in the queue before the records of
@@ -94,7 +113,7 @@ def _release(flow: Flow, connector: Connector, services: Services, now: datetime
     held = claims.read_all(services, connector.key, flow.name)
     _measure(flow, connector, held, now)
     unrouted: list[tuple[Due, Problem]] = []
-    ready = _ready(flow, connector, services, held, unrouted, now)
+    ready = _ready(flow, source, connector, services, held, unrouted, now)
     first = next(ready, None)
     queued = timedelta(seconds=services.durations.queued)
     under_way = sum(_takes_room(claim, queued, now) for claim in held.values())
@@ -106,7 +125,7 @@ def _release(flow: Flow, connector: Connector, services: Services, now: datetime
     released = 0
     for due, claim, reason in some[:allowance]:
         released += _send(services, connector, flow, due, claim, now, reason, pace * released)
-    detail = _tell_unrouted(unrouted, flow, connector, services, held, now)
+    detail = _tell_unrouted(unrouted, flow, source, connector, services, held, now)
     return Swept(released, is_more and a_minute > 0, detail, detail)
 
 
@@ -120,6 +139,7 @@ def _takes_room(claim: Claim, queued: timedelta, now: datetime) -> bool:
 
 def _ready(
     flow: Flow,
+    source: ToXero,
     connector: Connector,
     services: Services,
     held: dict[str, Claim],
@@ -133,7 +153,7 @@ def _ready(
     begun: set[str] | None = None
     is_first = True
     parked: list[Due] = []
-    for due in flow.due(connector, services, now):
+    for due in source.due(connector, services, now):
         claim = held.get(due.record) or claims.unclaimed(connector.key, flow.name, due.record)
         if claim.is_busy(now):
             continue
@@ -157,7 +177,7 @@ def _ready(
         yield due, claim, "user" if by_a_person else "sweep"
     if connector.settings.get("mag_autoretryonfix") is False:
         parked = [due for due in parked if held[due.record].status == Status.WAITING.value]
-    for due in _changed(flow, connector, services, parked, held, now):
+    for due in _changed(flow, source, connector, services, parked, held, now):
         yield due, held[due.record], "change"
 
 
@@ -179,6 +199,7 @@ def _begun_elsewhere(flow: Flow, connector: Connector, services: Services, now: 
 def _tell_unrouted(
     unrouted: list[tuple[Due, Problem]],
     flow: Flow,
+    source: ToXero,
     connector: Connector,
     services: Services,
     held: dict[str, Claim],
@@ -192,7 +213,7 @@ def _tell_unrouted(
     if not unrouted or speaker is None or speaker.key != connector.key:
         return ""
     new = [(due, problem) for due, problem in unrouted if not _is_told(held.get(due.record), problem)][:AT_ONCE]
-    loaded = flow.load(connector, services, [due.record.partition("/")[2] for due, _ in new])
+    loaded = source.load(connector, services, [due.record.partition("/")[2] for due, _ in new])
     for (due, problem), row in zip(new, loaded, strict=True):
         if row is None:
             continue
@@ -201,7 +222,7 @@ def _tell_unrouted(
         except NotReady:
             continue
         message = SyncMessage(connector.key, flow.name, due.record, due.version)
-        work = Work(services, connector, message, claim, flow.lane, now, row)
+        work = Work(services, connector, message, claim, flow.lane, now, row, about=due.record)
         outcome = Outcome(message, Status.MISCONFIGURED, "Wait", problem.message, now, (problem,))
         try:
             sync.tell(work, outcome)
@@ -245,16 +266,22 @@ def _send(
 
 
 def _changed(
-    flow: Flow, connector: Connector, services: Services, parked: list[Due], held: dict[str, Claim], now: datetime
+    flow: Flow,
+    source: ToXero,
+    connector: Connector,
+    services: Services,
+    parked: list[Due],
+    held: dict[str, Claim],
+    now: datetime,
 ) -> Iterator[Due]:
     """Yield the parked records that are no longer what they were refused as: a few each time, in turn, in one round trip."""
     if not parked:
         return
     turn = int(now.timestamp() // max(flow.every.total_seconds(), 60)) * AT_ONCE % len(parked)
     some = (parked[turn:] + parked[:turn])[:AT_ONCE]
-    loaded = flow.load(connector, services, [due.record.partition("/")[2] for due in some])
+    loaded = source.load(connector, services, [due.record.partition("/")[2] for due in some])
     for due, row in zip(some, loaded, strict=True):
-        if row is not None and flow.fingerprint(row, connector, services) != held[due.record].fingerprint:
+        if row is not None and source.fingerprint(row, connector, services) != held[due.record].fingerprint:
             yield due
 
 
@@ -283,7 +310,9 @@ def _note(services: Services, connector: Connector, name: str, now: datetime, sw
     values = {"last_run": now.isoformat(), "released": swept.released, "last_error": swept.error[:500]}
     if swept.is_more:
         values["asked"] = ""
-    told = schedule.runs(services.store, connector.key).get(name, {}).get("told", "")
+    elif swept.error and name in BY_NAME and (every := BY_NAME[name].for_connector(connector).every) > AFTER_A_FAULT:
+        values["asked"] = (now - every + AFTER_A_FAULT).isoformat()
+    told = runs.read_all(services.store, connector.key).get(name, {}).get("told", "")
     if swept.detail is not None and swept.detail != told and connectors.tell(services, connector, swept.detail):
         values["told"] = swept.detail
-    schedule.note(services.store, connector.key, name, **values)
+    runs.note(services.store, connector.key, name, **values)

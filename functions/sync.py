@@ -12,12 +12,12 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from functions import claim as claims
-from functions import connectors, history, ledger, reference_data
+from functions import connectors, from_xero, history, ledger, reference_data
 from functions.claim import NEVER
 from functions.decide import decide
 from functions.explain import unknown_code
-from functions.flows import BY_NAME, Flow
-from functions.work import Work
+from functions.flows import BY_NAME, Flow, ToXero
+from functions.work import Crossed, Work
 from mappings.choices import ExportStatus
 from shared.connectors import Connector, Json
 from shared.dataverse import query
@@ -91,10 +91,10 @@ def _sync(text: str, services: Services, owner: str, now: datetime) -> Outcome:
         outcome = decide(error, message, services.durations, now)
         _send_again(outcome, services)
         return outcome
-    work = Work(services, connector, message, claim, flow.lane, now)
+    work = Work(services, connector, message, claim, flow.lane, now, about=about(flow, message))
     try:
         check_seal(connector)
-        crossed = flow.cross(work)
+        crossed = _cross(flow, work)
     except ConnectorError as error:
         return _fail(work, error)
     if crossed.action:
@@ -104,6 +104,19 @@ def _sync(text: str, services: Services, owner: str, now: datetime) -> Outcome:
         outcome = Outcome(message, Status.UNCHANGED, "Skip", crossed.details, now)
     claims.close(services, work.claim)
     return outcome
+
+
+def _cross(flow: Flow, work: Work) -> Crossed:
+    match flow.source:
+        case ToXero(cross=cross):
+            return cross(work)
+        case source:
+            return from_xero.cross(source, work)
+
+
+def about(flow: Flow, message: SyncMessage) -> str:
+    """Return the row of Dynamics 365 a message is about; a flow from Xero finds out itself which one that is."""
+    return message.record if isinstance(flow.source, ToXero) else ""
 
 
 def address(text: str, services: Services) -> tuple[SyncMessage, Flow, Connector]:
@@ -144,19 +157,27 @@ def tell(work: Work, outcome: Outcome) -> None:
 
     Only the row that was read gets a new Export Status: one that was written since, perhaps by our own try whose answer was lost,
     has moved on (Changed). A wait of a record that crossed before leaves it alone: Ready to update still asks for the update. A
-    record that may have left a document behind is pinned to this connector: another route must not send it to other books.
+    record that may have left a document behind is pinned to this connector: another route must not send it to other books. Of a
+    document from Xero only the history tells: Export Status speaks of the way there.
     """
+    columns: Json = {}
+    if work.about == work.message.record:
+        columns = _export_columns(work, outcome)
+    operations = [replace(history.failure(work, outcome), change_set="tell")]
+    if work.record and columns:
+        row = query.row(work.message.table, work.message.record_id)
+        operations.insert(0, Operation("PATCH", row, columns, {"If-Match": work.record["@odata.etag"]}, change_set="tell"))
+    history.send(work, operations)
+
+
+def _export_columns(work: Work, outcome: Outcome) -> Json:
     told = history.TOLD[work.message.table]
     columns: Json = {}
     if told.status and (outcome.status in (Status.REFUSED, Status.FAILED) or not work.record.get("mag_synchedwithxero")):
         columns[told.status] = EXPORT_STATUS[outcome.status].value
     if (work.claim.sought or work.claim.made) and "_mag_xeroconnectorid_value" in work.record:
         columns["mag_xeroconnectorid@odata.bind"] = f"/mag_xeroconnectors({work.connector.id})"
-    operations = [replace(history.failure(work, outcome), change_set="tell")]
-    if work.record and columns:
-        row = query.row(work.message.table, work.message.record_id)
-        operations.insert(0, Operation("PATCH", row, columns, {"If-Match": work.record["@odata.etag"]}, change_set="tell"))
-    history.send(work, operations)
+    return columns
 
 
 def _fail(work: Work, error: ConnectorError) -> Outcome:
@@ -185,8 +206,7 @@ def _fail(work: Work, error: ConnectorError) -> Outcome:
         claims.release(services, work.claim)
         return outcome
     if outcome.again is None:
-        due = datetime.fromisoformat(error.until) if isinstance(error, NotDue) and error.until else NEVER
-        claims.park(services, work.claim, work.fingerprint, outcome.status.value, due)
+        _park(work, error, outcome)
         return outcome
     _send_again(outcome, services)
     queued = work.now + outcome.delay + timedelta(seconds=services.durations.queued)
@@ -197,6 +217,17 @@ def _fail(work: Work, error: ConnectorError) -> Outcome:
     return outcome
 
 
+def _park(work: Work, error: ConnectorError, outcome: Outcome) -> None:
+    """Set the record aside; what changes a document from Xero, or the Dynamics 365 it did not fit into, is tried again in time."""
+    fingerprint, due = work.fingerprint, NEVER
+    if isinstance(error, NotDue) and error.until:
+        due = datetime.fromisoformat(error.until)
+    elif work.about != work.message.record:
+        fingerprint = from_xero.parked_under(work.services, work.connector)
+        due = work.now + from_xero.retry_after(work.claim)
+    claims.park(work.services, work.claim, fingerprint, outcome.status.value, due)
+
+
 def _is_worth_telling(work: Work, error: ConnectorError, outcome: Outcome) -> bool:
     """Tell a wait when it begins, not at each of its tries: our writes start other people's automations.
 
@@ -204,6 +235,8 @@ def _is_worth_telling(work: Work, error: ConnectorError, outcome: Outcome) -> bo
     """
     if isinstance(error, Throttled | NotReady) and outcome.delay <= SHORT:
         return False
+    if work.about != work.message.record:
+        return outcome.again is None or (bool(work.about) and work.message.attempt == 1)
     if not work.record:
         return isinstance(error, ConfigurationError) and work.message.attempt == 1
     status = history.TOLD[work.message.table].status

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from datetime import datetime
 
-from functions import connectors, poison, schedule
+from functions import connectors, poison, runs, schedule
 from functions.flows import FLOWS, SWEEPS
 from shared import telemetry
 from shared.connectors import Connector
@@ -25,7 +25,7 @@ def tick(services: Services, now: datetime) -> int:
             asked += _ask(connector, services, now)
         except Exception as error:  # reported, and the others go on
             log.error("no sweep of connector %s could be asked for: %s", connector.id, type(error).__name__)
-    services.store.upsert(schedule.TABLE, "app", "tick", {"asked": now.isoformat()})
+    services.store.upsert(runs.TABLE, "app", "tick", {"asked": now.isoformat()})
     drained = poison.drain(services, now)
     telemetry.measure("connector.ticks")
     log.info("tick: %d sweeps asked for, %d poison messages drained", asked, drained)
@@ -38,14 +38,14 @@ def _ask(connector: Connector, services: Services, now: datetime) -> int:
     Without it nobody would notice that a connector or a flow was switched on again, or is to look more often. The message is sent
     before the run is noted: a crash in between sweeps twice, which does no harm.
     """
-    runs = schedule.runs(services.store, connector.key)
+    ran = runs.read_all(services.store, connector.key)
     due: list[str] = []
     if connector.is_at_work:
         flows = [flow.for_connector(connector) for flow in FLOWS]
-        due = [flow.name for flow in flows if schedule.is_due(flow, schedule.last_asked(runs, flow.name), now)]
-    if not due and schedule.are_settings_due(runs, now):
+        due = [flow.name for flow in flows if schedule.is_due(flow, runs.last_asked(ran, flow.name), now)]
+    if not due and schedule.are_settings_due(ran, now):
         due = [schedule.SETTINGS]
     for name in due:
         services.queues.send(SWEEPS, SweepMessage(connector.key, name).to_json())
-        schedule.note(services.store, connector.key, name, asked=now.isoformat())
+        runs.note(services.store, connector.key, name, asked=now.isoformat())
     return len(due)

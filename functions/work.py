@@ -26,7 +26,8 @@ class Asked(Enum):
 class Work:
     """Carry one try along the pipeline.
 
-    ``fingerprint`` stands for everything about the record that decides whether it can go.
+    ``fingerprint`` stands for everything about the record that decides whether it can go. ``about`` ("table/id") is the row of
+    Dynamics 365 whose Sync History tells what became of it, "" while none is known, and ``record`` that row as it was read.
     """
 
     services: Services
@@ -38,6 +39,7 @@ class Work:
     record: Json = field(default_factory=dict)
     fingerprint: str = ""
     warnings: list[Problem] = field(default_factory=list)
+    about: str = ""
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -46,8 +48,10 @@ class Work:
 
 @dataclass(frozen=True)
 class Crossed:
-    """What a flow did with one record; ``action`` is empty when nothing was due and ``details`` says why."""
+    """What a flow did with one record; ``action`` is empty when nothing was due and ``details`` says why. ``row`` ("table/id") is the
+    row of Dynamics 365 that a document from Xero became."""
 
     action: str
     details: str
     xero_id: str = ""
+    row: str = ""

@@ -161,3 +161,18 @@ class BundleMode(IntEnum):
 
     HEADER_AND_DESCRIPTIONS = _BASE
     HEADER_ONLY = _BASE + 1
+
+
+class FullCheck(IntEnum):
+    """mag_fullcheck."""
+
+    NIGHTLY = _BASE
+    WEEKLY = _BASE + 1
+    OFF = _BASE + 2
+
+
+class PaymentStatus(IntEnum):
+    """mag_paymentstatus."""
+
+    APPLIED = _BASE
+    REVERSED = _BASE + 1

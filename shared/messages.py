@@ -1,4 +1,4 @@
-"""What travels on a queue: ids only (SPEC 7)."""
+"""What travels on a queue: ids, and of a record read in Xero its content, sealed (SPEC 7)."""
 
 from __future__ import annotations
 
@@ -18,9 +18,12 @@ SHAPES = {
     "record":    re.compile(r"[A-Za-z0-9_]{1,100}/[\x20-\x7e]{1,100}"),
     "version":   re.compile(r"[\x20-\x7e]{0,100}"),
     "reason":    re.compile(r"[\x20-\x7e]{0,100}"),
+    "sealed":    re.compile(r"[A-Za-z0-9._=-]{0,32768}"),
 }
 # fmt: on
 MOST_ATTEMPTS = 1_000_000
+MOST_SEALED = 32_768
+"""How many characters of a sealed record ride along; a larger one is read again from Xero."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,7 @@ class SyncMessage:
 
     ``connector`` is Connector.key ("environment host|row id"), ``record`` is "table/id", ``version`` the row version the
     sweep saw, ``attempt`` counts tries from 1, ``reason`` says why it was sent (sweep, retry, user, webhook, pay-now-link).
+    ``sealed`` is what the sweep read of a record in Xero, encrypted and bound to the message's ``identity``.
     """
 
     connector: str
@@ -37,6 +41,12 @@ class SyncMessage:
     version: str = ""
     attempt: int = 1
     reason: str = "sweep"
+    sealed: str = ""
+
+    @property
+    def identity(self) -> str:
+        """Return what a sealed record is bound to: it opens in no other message."""
+        return "|".join((self.connector, self.flow, self.record, self.version))
 
     @property
     def table(self) -> str:
@@ -47,16 +57,19 @@ class SyncMessage:
         return self.record.partition("/")[2]
 
     def again(self, reason: str, *, counted: bool = True) -> SyncMessage:
-        """Return the message for the next try; *counted* adds one to ``attempt``."""
-        return replace(self, attempt=self.attempt + (1 if counted else 0), reason=reason)
+        """Return the message for the next try; *counted* adds one to ``attempt``, and what rode along is by then too old."""
+        if not counted:
+            return replace(self, reason=reason)
+        return replace(self, attempt=self.attempt + 1, reason=reason, sealed="")
 
     def to_json(self) -> str:
-        return json.dumps(asdict(self), separators=(",", ":"))
+        told = {name: value for name, value in asdict(self).items() if name != "sealed" or value}
+        return json.dumps(told, separators=(",", ":"))
 
     @classmethod
     def from_json(cls, text: str) -> SyncMessage:
         """Read a message; raise BadMessage naming what is wrong, never echoing the text."""
-        value = {"version": "", "reason": "sweep", **_read(text)}
+        value = {"version": "", "reason": "sweep", "sealed": "", **_read(text)}
         texts = {name: _text(value, name) for name in SHAPES}
         attempt = value.get("attempt", 1)
         if not isinstance(attempt, int) or isinstance(attempt, bool) or not 1 <= attempt <= MOST_ATTEMPTS:
@@ -66,10 +79,14 @@ class SyncMessage:
 
 @dataclass(frozen=True)
 class SweepMessage:
-    """Ask for one flow of one connector to be swept; the only message of the ``sweeps`` queue."""
+    """Ask for one flow of one connector to be swept; the only message of the ``sweeps`` queue.
+
+    A ``full`` sweep of a flow from Xero also reads again what no date of change tells of.
+    """
 
     connector: str
     flow: str
+    full: bool = False
 
     def to_json(self) -> str:
         return json.dumps(asdict(self), separators=(",", ":"))
@@ -78,7 +95,7 @@ class SweepMessage:
     def from_json(cls, text: str) -> SweepMessage:
         """Read a message; raise BadMessage naming what is wrong."""
         value = _read(text)
-        return cls(_text(value, "connector"), _text(value, "flow"))
+        return cls(_text(value, "connector"), _text(value, "flow"), value.get("full") is True)
 
 
 def _read(text: str) -> Mapping[str, Any]:

@@ -56,7 +56,7 @@ def get(url: str) -> Datum:
 
 def test_microsofts_runtime_accepts_every_function(app: App):
     flows = {flow.name for flow in FLOWS}
-    assert set(app.metadata) == {"tick", "keep-alive", "sweeps", "health", "connect"} | flows
+    assert set(app.metadata) == {"tick", "keep-alive", "nightly", "sweeps", "health", "connect"} | flows
 
 
 def test_requests_to_storage_are_no_lines_of_the_log(app: App):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 import uuid
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -18,8 +18,10 @@ from typing import Any
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 from functions import connectors, reference_data
-from functions.flows import BY_NAME, SWEEPS
+from functions.flows import BY_NAME, FLOWS, SWEEPS
+from functions.from_xero import FromXero
 from functions.history import NAMESPACE
+from functions.nightly import nightly
 from functions.sweep import sweep
 from functions.sync import sync
 from functions.tick import tick
@@ -42,10 +44,11 @@ from shared.xero.limits import Limits
 from shared.xero.oauth import OAuth
 from shared.xero.tokens import Tokens
 from tests.fakes import FakeClock, FakeQueues, FakeStore
-from tests.sandbox.xero.callers import Caller, sign_in
+from tests.sandbox.xero.callers import SCOPES, Caller, sign_in
 from tests.sandbox.xero.callers import invoice as invoice_of
 
 FLOW = "invoices-to-xero"
+BOOKKEEPING = f"{SCOPES} accounting.banktransactions"
 OPTION = 411_140_000
 DRAFT, SUBMITTED, AUTHORISED = OPTION, OPTION + 1, OPTION + 2
 NO, YES, FAILED, WAITING, READY_TO_UPDATE = (OPTION + n for n in range(5))
@@ -109,8 +112,11 @@ class World:
 
     # ── connectors ──
 
-    def connect(self, organisation: str = NZ, *, default: bool = True, **settings: Any) -> Connector:
-        """Connect an organisation and load its reference data; *settings* are columns of its row (lookups by code with ``code``)."""
+    def connect(self, organisation: str = NZ, *, default: bool = True, flows: Collection[str] = (), **settings: Any) -> Connector:
+        """Connect an organisation and load its reference data; *settings* are columns of its row (lookups by code with ``code``).
+
+        Of the flows from Xero only those named by *flows* run.
+        """
         answer = sign_in(self._xero_http, tenant=organisation)
         refreshed = self._oauth.refresh(answer["refresh_token"])
         grant = self.tokens.connect(refreshed, self.clock.now())
@@ -143,6 +149,9 @@ class World:
             app_id=ID["app"],
         )
         connectors.write(self.store, connector)
+        for flow in FLOWS:
+            if isinstance(flow.source, FromXero) and flow.enabled is not (flow.name in flows):
+                self.flow(connector, flow.name, mag_enabled=flow.name in flows)
         for step in reference_data.load_now(connector, self.services, self.clock.now()):
             assert step.error is None, (step.title, step.error)
             assert not step.problems, (step.title, step.problems)
@@ -156,6 +165,11 @@ class World:
         )
         self._changed.clear()
         return self.connector(connector)
+
+    def flow(self, connector: Connector, flow: str, **columns: Any) -> str:
+        """Add the connector's own row of *flow* (mag_enabled, mag_everyminutes, mag_lookbackdays); return its id."""
+        bind = {"mag_xeroconnectorid@odata.bind": f"/mag_xeroconnectors({connector.id})"}
+        return self.post("mag_xeroflows", {"mag_name": flow, "mag_flow": flow, **bind, **columns})
 
     def connector(self, connector: Connector) -> Connector:
         found = connectors.find(self.store, connector.key)
@@ -289,18 +303,20 @@ class World:
     def xero_calls(self) -> int:
         return int(self.xero.calls("", "^/api.xro/"))
 
+    def bookkeeper(self, organisation: str = NZ, scopes: str = BOOKKEEPING) -> Caller:
+        """Return the bookkeeper's own app, which calls Xero's API: what a person does in Xero."""
+        answer = sign_in(self._xero_http, tenant=organisation, user=1, scopes=scopes)
+        return Caller(self._xero_http, answer["access_token"], organisation)
+
     def xero_contact(self, organisation: str = NZ, **fields: Any) -> str:
         """Add a contact in Xero by its API, as the bookkeeper's own app would; return its id."""
-        answer = sign_in(self._xero_http, tenant=organisation, user=1)
-        caller = Caller(self._xero_http, answer["access_token"], organisation)
-        added = caller.put("Contacts", {"Contacts": [fields]})
+        added = self.bookkeeper(organisation).put("Contacts", {"Contacts": [fields]})
         assert added.status_code == 200, added.get_data(as_text=True)
         return str(added.get_json()["Contacts"][0]["ContactID"])
 
     def xero_invoice(self, organisation: str = NZ, **fields: Any) -> str:
         """Add an approved invoice in Xero by hand; return its id."""
-        answer = sign_in(self._xero_http, tenant=organisation, user=1)
-        caller = Caller(self._xero_http, answer["access_token"], organisation)
+        caller = self.bookkeeper(organisation)
         contact = self.xero.documents(organisation, "contact")[0]["ContactID"]
         added = caller.put("Invoices", {"Invoices": [invoice_of(contact, **fields)]})
         assert added.status_code == 200, added.get_data(as_text=True)
@@ -326,6 +342,11 @@ class World:
             if self.clock.now() >= end:
                 return self.outcomes[before:]
             self.clock.move(60)
+
+    def night(self) -> list[Outcome]:
+        """Let the night's full check run, and everything it asks for."""
+        nightly(self.services, self.clock.now())
+        return self.settle()
 
     def step(self) -> bool:
         """Deliver one message, sweeps first; False when none is visible."""

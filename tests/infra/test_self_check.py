@@ -9,7 +9,7 @@ import pytest
 
 from functions import self_check
 from functions.health import health
-from functions.schedule import TABLE
+from functions.runs import TABLE
 from functions.self_check import Check
 from shared.errors import ConfigurationError, Retryable
 from shared.services import Services, StoredRow

@@ -1,0 +1,56 @@
+"""Which invoice of Dynamics 365 a document of Xero is, by the Xero Id on its row (SPEC 5; A283).
+
+The copy command of Dynamics 365 copies the Xero Id too, so that several rows may bear one: the document's own mark tells which of
+them it is, else the one that was there first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from functions.xero_lists import is_id
+from shared.connectors import Connector, Json
+from shared.dataverse import answers, query
+from shared.services import Services
+
+AT_ONCE = 25
+"""How many ids one filter asks for: a $batch takes the address as it is, and Dataverse limits its length."""
+
+
+@dataclass(frozen=True)
+class Linked:
+    """The invoice rows of some Xero ids (lower case), oldest first."""
+
+    rows: Mapping[str, list[str]]
+
+    def has(self, xero_id: str) -> bool:
+        """Tell whether any row bears *xero_id*."""
+        return bool(self.rows.get(xero_id.lower()))
+
+    def row_of(self, document: Json) -> str | None:
+        """Return the id of the row that is *document* (an Invoice of Xero, with its Url), None when there is none."""
+        rows = self.rows.get(str(document["InvoiceID"]).lower(), [])
+        mark = str(document.get("Url") or "").lower()
+        return next((row for row in rows if row.lower() in mark), rows[0] if rows else None)
+
+
+def read(services: Services, connector: Connector, xero_ids: Iterable[str]) -> Linked:
+    """Return the connector's invoices that bear one of *xero_ids*: one round trip, none for no ids."""
+    wanted = [xero_id for xero_id in dict.fromkeys(map(str.lower, xero_ids)) if is_id(xero_id)]
+    operations = [
+        query.selection(
+            "invoice",
+            ("invoiceid", "mag_xeroid"),
+            f"({' or '.join(f'mag_xeroid eq {query.quoted(one)}' for one in wanted[start : start + AT_ONCE])})"
+            f" and _mag_xeroconnectorid_value eq {connector.id}",
+            "createdon asc,invoiceid asc",
+        )
+        for start in range(0, len(wanted), AT_ONCE)
+    ]
+    rows: dict[str, list[str]] = {}
+    if operations:
+        for page in answers.results(operations, services.dataverse.send(connector.environment, operations)):
+            for row in page["value"]:
+                rows.setdefault(str(row["mag_xeroid"]).lower(), []).append(str(row["invoiceid"]))
+    return Linked(rows)

@@ -1,0 +1,148 @@
+"""The lists of Xero that are read for what changed: page by page since a moment, by ids, or one document (SPEC 7; K08).
+
+Pages are sought, not counted: the next one begins a second before the last change of this one, so that a document that moves to the
+end of the list while it is read cannot push another one across the border of two pages. Only when a whole page changed within one
+second is the next page counted. Sources: Xero, "Requests and responses" (paging, If-Modified-Since).
+"""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from shared.connectors import Connector, Json
+from shared.errors import NotFound, Retryable
+from shared.services import Lane, Services
+from shared.xero.answers import xero_instant
+from shared.xero.where import any_of
+
+AT_ONCE = 40
+"""How many ids one address may hold (Xero, "Requests and responses")."""
+SECOND = timedelta(seconds=1)
+ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+CHANGED = "UpdatedDateUTC"
+
+
+@dataclass(frozen=True)
+class XeroList:
+    """One list of the Accounting API.
+
+    ``name`` is its name in Xero's answers, ``key`` the id of its documents, ``many`` and ``one`` the operations that read it, ``ids``
+    the option that takes ids, or "" where they go into a filter. ``options`` go along with every read of the list.
+    """
+
+    name: str
+    key: str
+    many: str
+    one: str
+    ids: str = ""
+    options: Mapping[str, Any] = field(default_factory=dict)
+    one_options: Mapping[str, Any] = field(default_factory=dict)
+    page_size: int = 1000
+
+
+@dataclass(frozen=True)
+class Page:
+    """Documents that changed, oldest change first, and the moment up to which the list is now read (None: nothing was there)."""
+
+    documents: list[Json]
+    read_to: datetime | None
+
+
+# fmt: off
+UNITS = {"unitdp": 4}
+INVOICES = XeroList("Invoices", "InvoiceID", "get_invoices", "get_invoice", "i_ds", UNITS, UNITS)
+PAYMENTS = XeroList("Payments", "PaymentID", "get_payments", "get_payment")
+CREDIT_NOTES = XeroList("CreditNotes", "CreditNoteID", "get_credit_notes", "get_credit_note", "", UNITS, UNITS)
+CONTACTS = XeroList("Contacts", "ContactID", "get_contacts", "get_contact", "i_ds", {"include_archived": True})
+# fmt: on
+
+
+def changed_since(services: Services, connector: Connector, xero_list: XeroList, since: datetime, lane: Lane) -> Iterator[Page]:
+    """Yield the pages of what changed since *since*, each document once in each of its versions; one call a page.
+
+    Raises what Xero.call raises; Retryable when an answer holds no list, which must never be read as an empty one.
+    """
+    since, number = since.replace(microsecond=0), 1
+    seen: set[tuple[str, str]] = set()
+    while True:
+        found = _read(
+            services,
+            connector,
+            xero_list,
+            lane,
+            if_modified_since=f"{since:%Y-%m-%dT%H:%M:%S}",
+            order=f"{CHANGED} ASC",
+            page=number,
+            page_size=xero_list.page_size,
+        )
+        new = [one for one in found if (str(one[xero_list.key]), version(one)) not in seen]
+        seen |= {(str(one[xero_list.key]), version(one)) for one in new}
+        moments = [moment for one in found if (moment := changed_at(one)) is not None]
+        read_to = max(moments, default=None)
+        yield Page(new, read_to)
+        if len(found) < xero_list.page_size:
+            return
+        goes_on = (read_to - SECOND).replace(microsecond=0) if read_to else since
+        since, number = (goes_on, 1) if goes_on > since else (since, number + 1)
+
+
+def by_ids(services: Services, connector: Connector, xero_list: XeroList, ids: Sequence[str], lane: Lane) -> list[Json]:
+    """Return the documents of these ids that Xero has, whatever their status: one call for 40. What is no id names none."""
+    found: list[Json] = []
+    ids = [xero_id for xero_id in dict.fromkeys(ids) if is_id(xero_id)]
+    for start in range(0, len(ids), AT_ONCE):
+        some = ids[start : start + AT_ONCE]
+        options: dict[str, Any] = {xero_list.ids: some} if xero_list.ids else {"where": among(xero_list.key, some)}
+        found += _read(services, connector, xero_list, lane, **options, page=1, page_size=AT_ONCE)
+    return found
+
+
+def one(services: Services, connector: Connector, xero_list: XeroList, xero_id: str, lane: Lane) -> Json | None:
+    """Return one document as Xero has it now, or None when it has none of this id."""
+    try:
+        answer = services.xero.call(connector, xero_list.one, xero_id, lane=lane, **xero_list.one_options)
+    except NotFound:
+        return None
+    return next(iter(_documents(answer, xero_list)), None)
+
+
+def among(name: str, ids: Sequence[str]) -> str | None:
+    """Return the filter for documents whose id *name* is one of *ids*."""
+    return any_of([f'{name}==Guid("{uuid.UUID(xero_id)}")' for xero_id in ids])
+
+
+def is_id(text: str) -> bool:
+    """Tell whether *text* is an id of Xero's; a person may have typed another into the column that holds one."""
+    return ID.fullmatch(text) is not None
+
+
+def changed_at(document: Mapping[str, Any]) -> datetime | None:
+    """Return when Xero last changed *document*; None when it does not say."""
+    text = document.get(CHANGED)
+    try:
+        return xero_instant(text) if isinstance(text, str) else None
+    except ValueError:
+        return None
+
+
+def version(document: Mapping[str, Any]) -> str:
+    """Return the version of *document*: its UpdatedDateUTC so written that text compares as time does; "" when there is none."""
+    moment = changed_at(document)
+    return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ") if moment else ""
+
+
+def _read(services: Services, connector: Connector, xero_list: XeroList, lane: Lane, **options: Any) -> list[Json]:
+    answer = services.xero.call(connector, xero_list.many, lane=lane, **xero_list.options, **options)
+    return _documents(answer, xero_list) if answer else []  # 304: nothing changed
+
+
+def _documents(answer: Json, xero_list: XeroList) -> list[Json]:
+    found = answer.get(xero_list.name)
+    if not isinstance(found, list):
+        raise Retryable(f"Xero answered without its {xero_list.name}.")
+    return [one for one in found if isinstance(one, dict) and one.get(xero_list.key)]
