@@ -3,30 +3,28 @@
 Timers tick, keep-alive and nightly, the queue of sweeps, one queue per flow (a loop over FLOWS), and the HTTP routes (SPEC 3, 11).
 """
 
+from __future__ import annotations
+
 import json
 import logging
 import os
 from dataclasses import dataclass
 from functools import cache
+from typing import TYPE_CHECKING
 
 import azure.functions as func
 
 from functions.flows import FLOWS, QUEUES, SWEEPS, Flow
-from functions.health import health
-from functions.keep_alive import keep_alive
-from functions.nightly import nightly
-from functions.pages import PageRequest
 from functions.self_check import OK, Check, at_start
-from functions.sweep import sweep
-from functions.sync import sync
-from functions.tick import tick
 from shared import telemetry
 from shared.durations import Durations
 from shared.errors import ConfigurationError
 from shared.services import Services, SystemClock
 from shared.settings import AppSettings
-from shared.xero.oauth import OAuth
-from shared.xero.tokens import Tokens
+
+if TYPE_CHECKING:
+    from shared.xero.oauth import OAuth
+    from shared.xero.tokens import Tokens
 
 STORAGE = "AzureWebJobsStorage"
 CLOCK = SystemClock()
@@ -70,6 +68,8 @@ def world() -> World:
     from shared.storage.tables import Tables
     from shared.xero.client import XeroClient
     from shared.xero.limits import Limits
+    from shared.xero.oauth import OAuth
+    from shared.xero.tokens import Tokens
 
     durations = Durations().scaled(SETTINGS.time_scale)
     if SETTINGS.storage_connection_string:
@@ -107,6 +107,7 @@ app = func.FunctionApp(http_auth_level=func.AuthLevel.ANONYMOUS)
 def run_tick(timer: func.TimerRequest) -> None:
     """Ask for every sweep that is due, drain the poison queues, and forget the sign-ins that ended."""
     from functions.connect_dynamics import forget_ended
+    from functions.tick import tick
 
     tick(world().services, CLOCK.now())
     forget_ended(world().services.store, CLOCK.now())
@@ -116,6 +117,8 @@ def run_tick(timer: func.TimerRequest) -> None:
 @app.timer_trigger(arg_name="timer", schedule="%KEEPALIVE_SCHEDULE%", use_monitor=False)
 def run_keep_alive(timer: func.TimerRequest) -> None:
     """Keep every consent alive, and say which are gone."""
+    from functions.keep_alive import keep_alive
+
     keep_alive(world().tokens.keep(CLOCK.now()), world().services)
 
 
@@ -123,6 +126,8 @@ def run_keep_alive(timer: func.TimerRequest) -> None:
 @app.timer_trigger(arg_name="timer", schedule="%NIGHTLY_SCHEDULE%", use_monitor=True)
 def run_nightly(timer: func.TimerRequest) -> None:
     """Ask for the full checks."""
+    from functions.nightly import nightly
+
     nightly(world().services, CLOCK.now())
 
 
@@ -130,6 +135,8 @@ def run_nightly(timer: func.TimerRequest) -> None:
 @app.queue_trigger(arg_name="message", queue_name=SWEEPS, connection=STORAGE)
 def run_sweep(message: func.QueueMessage) -> None:
     """Look for due records of one connector and flow."""
+    from functions.sweep import sweep
+
     sweep(_text(message), world().services, CLOCK.now())
 
 
@@ -139,6 +146,8 @@ def register(flow: Flow) -> None:
     @app.function_name(flow.name)
     @app.queue_trigger(arg_name="message", queue_name=flow.name, connection=STORAGE)
     def run(message: func.QueueMessage, context: func.Context) -> None:
+        from functions.sync import sync
+
         with telemetry.record(flow.name) as told:
             told(sync(_text(message), world().services, owner=context.invocation_id, now=CLOCK.now()))
 
@@ -151,6 +160,8 @@ for each_flow in FLOWS:
 @app.route("health", methods=["GET"])
 def answer_health(req: func.HttpRequest) -> func.HttpResponse:
     """Tell whether the app runs: versions and ages, no secrets."""
+    from functions.health import health
+
     status, told = health(world().services, CLOCK.now(), checks())
     return func.HttpResponse(json.dumps(told), status_code=status, mimetype="application/json")
 
@@ -160,6 +171,7 @@ def answer_health(req: func.HttpRequest) -> func.HttpResponse:
 def answer_connect(req: func.HttpRequest) -> func.HttpResponse:
     """Connect an environment with an organisation: pages behind the platform's sign-in."""
     from functions.connect import Connecting, connect
+    from functions.pages import PageRequest
 
     known = world()
     request = PageRequest.of(req.method, req.url, dict(req.headers), req.get_body())

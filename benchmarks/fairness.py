@@ -16,6 +16,7 @@ from functions import claim as claims
 from functions import sweep
 from functions.flows import FLOWS
 from functions.routes import Due
+from functions.to_xero import ToXero
 from shared.connectors import Connector
 from shared.durations import Durations
 from shared.errors import NotReady, Retryable, Throttled
@@ -92,9 +93,11 @@ class Simulation:
         self._at(visible, None)
 
     def _tick(self) -> None:
-        flow = replace(FLOWS[0], due=self._due)
+        flow = FLOWS[0]
+        assert isinstance(flow.source, ToXero)
+        source = replace(flow.source, due=self._due)
         for connector in self.connectors:
-            sweep._release(flow, connector, self.services, self.clock.now())
+            sweep._release(flow, source, connector, self.services, self.clock.now())
 
     def _due(self, connector: Connector, services: Services, now: datetime) -> Iterator[Due]:
         yield from (Due(record, "1") for record in list(self.backlog[connector.key]))

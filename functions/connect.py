@@ -5,6 +5,7 @@
     GET  /connect/xero/callback       back from Xero: always answers with a redirect, for its address holds a code
     GET, POST …/organisation          choose, when the consent opens more than one
     GET  /connect/xero/result         the checklist: each step with a tick, or the reason and the way out
+    POST …/reference-data             load a connector's reference data now: the page again, what became of it right under the button
     …    /connect/dynamics…           choose the environment by signing in (connect_dynamics.py)
     POST, GET /connect/xero/solution  install the solution in the environment chosen (install_solution.py)
 
@@ -29,7 +30,7 @@ from typing import Any, TypeVar
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from functions import connect_dynamics, connectors, pages, reference_data
+from functions import connect_dynamics, connectors, pages, reference_data, reference_rows
 from functions.history import NAMESPACE
 from functions.pages import Page, PageRequest, Refused, Step, Visitor
 from functions.time_zones import IANA
@@ -48,6 +49,7 @@ CALLBACK = f"{START}/callback"
 ORGANISATION = f"{START}/organisation"
 RESULT = f"{START}/result"
 SOLUTION_PATH = f"{START}/solution"
+LOADING = f"{START}/reference-data"
 SIGN_IN = "/.auth/login/aad?post_login_redirect_uri=%2Fconnect%2Fxero"  # App Service authentication's own page
 TABLE, PARTITION = "grants", "visit"
 IN_TIME = timedelta(minutes=10)
@@ -142,6 +144,7 @@ def _form(
     *,
     status: int = 200,
     chosen: connect_dynamics.Chosen | None = None,
+    loaded: Mapping[str, Sequence[Step]] | None = None,
 ) -> Page:
     typed = {name: (form or {}).get(name, "") for name in ("environment", "time_zone", "mode", "client_id")}
     return pages.page(
@@ -152,12 +155,32 @@ def _form(
         form_targets=(_origin(connecting.settings.xero_login_url),),  # the form leads there by redirect, which browsers check
         form_token=pages.form_token(visitor, connecting.services.secrets),
         connectors=connectors.read_all(connecting.services.store),
+        loaded=loaded or {},
         notice=notice,
         form=typed,
         chosen=chosen,
         may_sign_in=bool(connecting.settings.dataverse_client_id),
         may_install=chosen is not None and connect_dynamics.lacks_solution(chosen) and find_spec("solution") is not None,
     )
+
+
+def _load(request: PageRequest, visitor: Visitor, connecting: Connecting, now: datetime) -> Page:
+    """Load the reference data of a connector now (A183-A185). Pressed twice, it finds the second time what the first one wrote."""
+    services = connecting.services
+    checklist = Checklist()
+    try:
+        known = connectors.find(services.store, request.form.get("connector", ""))
+        if known is None:
+            raise ConfigurationError("That connector is not known here any more.")
+        if known.state != connectors.CONNECTED:
+            raise ConfigurationError(connectors.WHY.get(known.state, "The connector is not connected: connect it again."))
+        connector = connectors.refresh(services, known, is_at_work=False)
+        if not connector.is_sealed:
+            raise WrongBooks(connectors.WHY["wrong_books"])
+        _tell_loaded(checklist, reference_data.load_now(connector, services, now, lane=Lane.USER))
+    except ConnectorError as error:
+        return _form(connecting, visitor, {"title": "That did not work", "message": str(error)}, status=400)
+    return _form(connecting, visitor, loaded={connector.key: checklist.steps})
 
 
 def _begin(request: PageRequest, visitor: Visitor, connecting: Connecting, now: datetime) -> Page:
@@ -365,6 +388,7 @@ ROUTES: dict[tuple[str, str], Callable[[PageRequest, Visitor, Connecting, dateti
     ("POST", ORGANISATION): _take_organisation,
     ("GET", RESULT): _show_result,
     **connect_dynamics.ROUTES,
+    ("POST", LOADING): _load,
     ("POST", SOLUTION_PATH): _install_solution,
     ("GET", SOLUTION_PATH): _show_installing,
 }
@@ -438,18 +462,22 @@ def connect_organisation(visit: Visit, organisation: Connection, connecting: Con
             *steps,
             *(Step(title) for title in (XERO, SETTINGS, READY) if title not in {step.title for step in steps}),
         ], row_id
-    for loaded in reference_data.load_now(connector, services, now, lane=Lane.USER):
+    _tell_loaded(checklist, reference_data.load_now(connector, services, now, lane=Lane.USER))
+    if any(step.state == "failed" for step in checklist.steps):
+        checklist.steps.append(Step(READY, "warning", "Syncing has begun; what failed above is loaded again by itself."))
+    else:
+        checklist.done(READY)
+    return checklist.steps, row_id
+
+
+def _tell_loaded(checklist: Checklist, steps: Sequence[reference_rows.Step]) -> None:
+    for loaded in steps:
         title = f"Loading {loaded.title}"
         if loaded.error is not None:
             checklist.failed(title, loaded.error)
         else:
             refused = " ".join(problem.message for problem in loaded.problems)
             checklist.steps.append(Step(title, "warning" if refused else "done", refused or str(loaded)))
-    if any(step.state == "failed" for step in checklist.steps):
-        checklist.steps.append(Step(READY, "warning", "Syncing has begun; what failed above is loaded again by itself."))
-    else:
-        checklist.done(READY)
-    return checklist.steps, row_id
 
 
 def check_environment(checklist: Checklist, services: Services, environment: str) -> Facts:

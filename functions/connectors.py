@@ -28,7 +28,14 @@ CONNECTED = "connected"
 MOST = 2_000
 LAST_SYNCHED_EVERY = timedelta(minutes=15)
 FLOW_COLUMNS = ("mag_flow", "mag_enabled", "mag_everyminutes", "mag_lookbackdays", "mag_realtime")
-ALSO_EXPANDED = {"mag_defaultpricelistid": {"name", "_transactioncurrencyid_value"}}
+ALSO_EXPANDED = {
+    "mag_defaultpricelistid": {"name", "statecode", "_transactioncurrencyid_value"},
+    "mag_defaultbrandingthemeid": {"statecode"},
+    "mag_roundingaccountcodeid": {"mag_name", "mag_status", "_mag_xeroconnectorid_value"},
+}
+PRICE_LISTS = "price_lists"
+PRICE_LIST_COLUMNS = ("_mag_transactioncurrencyid_value", "_mag_pricelistid_value")
+PRICE_LIST = "mag_pricelistid($select=name,statecode,_transactioncurrencyid_value)"
 VOLATILE = ("", "versionnumber", "modifiedon", "_modifiedby_value")
 
 # fmt: off
@@ -73,7 +80,8 @@ def remove(store: Store, connector: Connector) -> None:
 def refresh(services: Services, connector: Connector, *, is_at_work: bool = True) -> Connector:
     """Read the connector's row in Dataverse, keep it as the connector's settings and return the connector with them: one round trip.
 
-    Its "flows" are the mag_xeroflow rows; a row that was deactivated counts as not enabled. One that is not *is_at_work* is only read.
+    Its "flows" are the mag_xeroflow rows, of which a deactivated one counts as not enabled, its "price_lists" the active
+    mag_xeropricelist rows. One that is not *is_at_work* is only read.
     Raises WrongBooks when the environment behind the address is not the one that was connected (it was copied or restored),
     ConfigurationError when the row is gone, or when its Time Zone is none: the other settings, and the last good zone, are kept.
     """
@@ -82,10 +90,10 @@ def refresh(services: Services, connector: Connector, *, is_at_work: bool = True
     noted = _note_sync(connector, now) if is_at_work else None
     if noted is not None:
         operations.append(noted)
-    row, flows, who = _read(services, connector.environment, operations)
+    row, flows, price_lists, who = _read(services, connector.environment, operations)
     if str(who["OrganizationId"]).lower() != connector.environment_id.lower():
         raise WrongBooks("The environment behind the address is not the one that was connected: it was copied or restored.")
-    settings = settings_of(row, flows)
+    settings = settings_of(row, flows, price_lists)
     if noted is not None:
         settings["mag_lastsynchedon"] = instant(now)
     time_zone = told = str(row.get("mag_timezone") or connector.time_zone)
@@ -124,23 +132,36 @@ def chosen(settings: Mapping[str, Any], name: str, choice: type[C], default: C) 
 
 
 def reading(row_id: str) -> list[Operation]:
-    """Return the reads of a connector's settings: its row with the lookups the mappings walk, and its flows."""
+    """Return the reads of a connector's settings: its row with the lookups the mappings walk, its flows and its price lists."""
     expanded: dict[str, set[str]] = {name: set(columns) for name, columns in ALSO_EXPANDED.items()}
     for name, columns in invoice.settings_columns().lookups.items():
         expanded[name] = expanded.get(name, set()) | columns.select
     expand = ",".join(f"{name}($select={','.join(sorted(columns))})" for name, columns in sorted(expanded.items()))
     flows = query.selection("mag_xeroflow", FLOW_COLUMNS, f"_mag_xeroconnectorid_value eq {row_id} and statecode eq 0")
-    return [Operation("GET", f"{query.row('mag_xeroconnector', row_id)}?$expand={expand}", headers=flows.headers), flows]
+    lists = query.selection("mag_xeropricelist", PRICE_LIST_COLUMNS, f"_mag_xeroconnectorid_value eq {row_id} and statecode eq 0")
+    return [
+        Operation("GET", f"{query.row('mag_xeroconnector', row_id)}?$expand={expand}", headers=flows.headers),
+        flows,
+        replace(lists, path=f"{lists.path}&$expand={PRICE_LIST}"),
+    ]
 
 
-def settings_of(row: Mapping[str, Any], flows: Mapping[str, Any]) -> Json:
-    """Return a connector's settings from the two answers to ``reading``, without what changes by itself."""
+def settings_of(row: Mapping[str, Any], flows: Mapping[str, Any], price_lists: Mapping[str, Any]) -> Json:
+    """Return a connector's settings from the three answers to ``reading``, without what changes by itself."""
     settings = {name: value for name, value in row.items() if name.partition("@")[0] not in VOLATILE and value is not None}
     settings.pop(f"mag_lastsynchedon{FORMATTED}", None)
     if settings.get("statecode") == 1:
         settings["mag_enabled"] = False
     settings["flows"] = [{name: flow.get(name) for name in FLOW_COLUMNS} for flow in flows["value"]]
+    settings[PRICE_LISTS] = [_price_list(one) for one in price_lists["value"]]
     return settings
+
+
+def _price_list(row: Mapping[str, Any]) -> Json:
+    """Return what a mag_xeropricelist row says: the price list of a currency, in the words of the Default Price List's columns."""
+    found = row.get("mag_pricelistid") or {}
+    kept = {name: found.get(name) for name in sorted(ALSO_EXPANDED["mag_defaultpricelistid"])}
+    return {"currency": row.get(PRICE_LIST_COLUMNS[0]), "pricelevelid": row.get(PRICE_LIST_COLUMNS[1]), **kept}
 
 
 def mark(services: Services, connector: Connector, state: str, detail: str = "") -> None:
@@ -202,7 +223,7 @@ def _note_sync(connector: Connector, now: datetime) -> Operation | None:
 def _read(services: Services, environment: str, operations: list[Operation]) -> list[Any]:
     replies = services.dataverse.send(environment, operations)
     try:
-        return [answers.result(reply, write=False) for reply in replies[:3]]
+        return [answers.result(reply, write=False) for reply in replies[:4]]
     except NotFound:
         raise ConfigurationError("The Xero Connector row was deleted in Dynamics 365: connect the organisation again.") from None
 

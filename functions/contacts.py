@@ -11,12 +11,12 @@ from dataclasses import replace
 from typing import Any
 
 from functions import claim as claims
-from functions import links
+from functions import customers, links
 from functions.documents import canonical
 from functions.links import Link
 from functions.work import Work
 from mappings.choices import ContactPolicy
-from mappings.contact import PERSONS
+from mappings.contact import PERSONS, split
 from shared.connectors import Connector, Json
 from shared.errors import ConnectorError, NotFound, Problem, Rejected, Uncertain
 from shared.services import Lane, Services
@@ -51,8 +51,12 @@ def ensure(work: Work, customer: str, payload: Json, policy: ContactPolicy, *, m
     try:
         link = links.read(own.services, own.connector, "contact", customer)  # another worker may have been quicker
         if not (link and _is_settled(own, link, payload, policy)):
-            link = _settle(own, customer, link, payload, policy, may_create)
+            before, link = link, _settle(own, customer, link, payload, policy, may_create)
+            # The way back first: once the link says that all is settled, nobody looks again.
+            customers.join(own.services, own.connector, link.xero_id, customer)
             links.write(own.services, own.connector, "contact", customer, link)
+            if before and before.xero_id.lower() != link.xero_id.lower():
+                customers.part(own.services, own.connector, before.xero_id, customer)
     except NotFound:  # never let it mean that the record is gone in Dynamics
         claims.release(own.services, own.claim)
         raise Rejected((_vanished(payload),)) from None
@@ -66,6 +70,11 @@ def ensure(work: Work, customer: str, payload: Json, policy: ContactPolicy, *, m
 def forget(services: Services, connector: Connector, customer: str) -> None:
     """Have the contact of *customer* read again by the next try: Xero refused a document because of it (C08)."""
     links.doubt(services, connector, "contact", customer)
+
+
+def ours(work: Work, link: Link, found: Json) -> set[str]:
+    """Return the fields of a Contact in Xero that hold what we last wrote: they are no news from there."""
+    return {name for name, value in _fields(found) if name in link.hashes and _is_hash(work, link.hashes[name], value)}
 
 
 def _is_settled(work: Work, link: Link, payload: Json, policy: ContactPolicy) -> bool:
@@ -94,10 +103,14 @@ def _settle(work: Work, customer: str, link: Link | None, payload: Json, policy:
 
 
 def _match_or_create(work: Work, customer: str, payload: Json, policy: ContactPolicy, may_create: bool) -> Link:
-    """Match by our mark, then account number, then name; otherwise create. A match is filled in, never overwritten."""
+    """Match by what came from Xero as this customer, our mark, account number, then name; otherwise create.
+
+    A match is filled in, never overwritten.
+    """
     row_id = customer.partition("/")[2]
-    candidates = _search(work, row_id, payload)
-    if matched := _match(candidates, row_id, payload):
+    linked = customers.contacts_of(work.services, work.connector, customer)
+    candidates = _search(work, row_id, linked, payload)
+    if matched := _match(candidates, row_id, linked, payload):
         found = _follow(work, _unclaimed(matched, row_id, payload))
         if policy is not ContactPolicy.UPDATE:
             return _send(work, Link(""), found, payload, set())
@@ -126,8 +139,12 @@ def _match_or_create(work: Work, customer: str, payload: Json, policy: ContactPo
     return replace(_linked(answer["Contacts"][0]), hashes=hashes, persons=persons)
 
 
-def _search(work: Work, row_id: str, payload: Json) -> list[Json]:
-    clauses = [equals("ContactNumber", row_id), equals("Name", payload["Name"])]
+def _search(work: Work, row_id: str, linked: list[str], payload: Json) -> list[Json]:
+    clauses = [
+        *(f'ContactID==Guid("{contact_id}")' for contact_id in linked),
+        equals("ContactNumber", row_id),
+        equals("Name", payload["Name"]),
+    ]
     if payload.get("AccountNumber"):
         clauses.append(equals("AccountNumber", payload["AccountNumber"]))
     where = any_of([clause for clause in clauses if clause])
@@ -136,8 +153,14 @@ def _search(work: Work, row_id: str, payload: Json) -> list[Json]:
     return found
 
 
-def _match(candidates: list[Json], row_id: str, payload: Json) -> Json | None:
-    for name, value in (("ContactNumber", row_id), ("AccountNumber", payload.get("AccountNumber")), ("Name", payload["Name"])):
+def _match(candidates: list[Json], row_id: str, linked: list[str], payload: Json) -> Json | None:
+    known = [("ContactID", contact_id) for contact_id in linked]
+    for name, value in (
+        *known,
+        ("ContactNumber", row_id),
+        ("AccountNumber", payload.get("AccountNumber")),
+        ("Name", payload["Name"]),
+    ):
         matches = [item for item in candidates if value and _same(item.get(name), value)]
         living = [item for item in matches if item.get("ContactStatus") == "ACTIVE"] or matches
         if living:
@@ -234,7 +257,7 @@ def _changes(work: Work, link: Link, payload: Json, found: Json, names: set[str]
             key = TYPES[field]
             held: Json = next((item for item in found.get(field) or () if item.get(key) == kind), {})
             wanted = next((item for item in payload.get(field, ()) if item[key] == kind), {key: kind})
-            changes.setdefault(field, []).append({k: held[k] for k in KEPT if held.get(k)} | EMPTY[field] | wanted)
+            changes.setdefault(field, []).append({k: held[k] for k in KEPT if held.get(k)} | EMPTY[field] | split(wanted, held))
         else:
             changes[field] = payload.get(field, "")
     return changes

@@ -18,6 +18,7 @@ from functions import claim as claims
 from functions import links
 from functions.links import Link
 from functions.work import Work
+from mappings.choices import ExportStatus
 from mappings.totals import line_amount
 from shared.connectors import Json
 from shared.errors import ConnectorError, NotFound, Problem, Rejected, Uncertain
@@ -82,6 +83,8 @@ def write(work: Work, document: Document, payload: Json, known_id: str = "") -> 
     ``Xero.call`` raises.
     """
     found = _find(work, document, payload, known_id)
+    if found is not None and found.get("Status") in GONE:
+        found = _instead(work, document, payload, found)
     if found is not None and _mark(found.get(document.mark)) != _mark(payload[document.mark]):
         raise Rejected((_not_ours(document, found),))
     if found is None:
@@ -131,6 +134,27 @@ def _find(work: Work, document: Document, payload: Json, known_id: str) -> Json 
     if document.has_unique_number(payload) and not work.claim.sought:
         return None
     return _search(work, document, payload)
+
+
+def _instead(work: Work, document: Document, payload: Json, gone: Json) -> Json | None:
+    """Return the document that stands in place of one that is *gone*: None when it is to be made, *gone* when nobody asked for it.
+
+    A link to what is gone says that the person was told (functions/invoice_status.py). Another one is made when the person asks for
+    it or gives it another number; any other change must not undo what the bookkeeper did.
+    """
+    link = links.read(work.services, work.connector, document.kind, work.message.record)
+    if link is None:
+        return gone
+    if link.xero_id != gone[document.id]:  # an earlier try made it, and the record does not say so yet
+        return _get(work, document, link.xero_id)
+    is_renumbered = document.has_unique_number(payload) and payload[document.number] != gone.get(document.number)
+    is_asked = is_renumbered or work.record.get("mag_exportstatus") != ExportStatus.FAILED.value
+    if link.status not in GONE or not is_asked:
+        return gone
+    if document.has_unique_number(payload) and not work.claim.sought:
+        return None
+    found = _search(work, document, payload)
+    return None if found is None or found.get("Status") in GONE else found
 
 
 def _get(work: Work, document: Document, known_id: str) -> Json:

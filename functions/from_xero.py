@@ -6,6 +6,10 @@ cross   open what rode along, or read it again -> the flow writes it -> its vers
 
 The cursor is the last change seen, never the clock, and moves only when everything up to it stands in a queue. A claim is written
 before its message: what is lost in between is found in ``claims`` by the next sweep. So an outage of any length loses nothing.
+
+    flowruns: first   how far the first read reaches back, noted when it begins: put off for a month, it still begins there
+              cursor  the last change seen; each sweep reaches back from it by the connector's Overlap
+              walk    where a sweep that did not come to the end of the list goes on, "" once one did
 """
 
 from __future__ import annotations
@@ -23,7 +27,7 @@ from functions.work import Crossed, Work
 from functions.xero_lists import XeroList
 from shared import exact_json
 from shared.connectors import Connector, Json
-from shared.errors import ConfigurationError
+from shared.errors import ConfigurationError, Retryable
 from shared.messages import MOST_SEALED, SyncMessage
 from shared.outcomes import Status
 from shared.services import Lane, Services
@@ -34,6 +38,10 @@ AT_ONCE = 200
 """How many documents without a change a sweep reads again; the next one goes on."""
 MOST_PAGES = 10
 """How many pages one sweep reads; the next tick goes on."""
+CLOCK_SKEW = timedelta(hours=1)
+"""By how much Xero's clock may be ahead of ours; a change dated later still does not move the cursor."""
+TRIES = 10
+"""How often a claim that others keep writing is read again before the sweep gives up, to come back."""
 FIRST_RETRY, LONGEST_RETRY = timedelta(hours=1), timedelta(hours=24)
 """What was refused may have been mended in Dynamics 365, which nothing tells us: it is tried again, less and less often."""
 
@@ -89,7 +97,7 @@ class Sweep:
 
 def release(sweep: Sweep, *, full: bool) -> tuple[int, bool]:
     """Release a message for every document that is news; return how many, and whether more is left for the next tick."""
-    released: set[str] = set()
+    released: dict[str, str] = {}
     is_more = sweep.source.listed and _release_changed(sweep, released)
     is_more |= _release_left(sweep, released)
     if full and sweep.source.reread is not None:
@@ -98,32 +106,48 @@ def release(sweep: Sweep, *, full: bool) -> tuple[int, bool]:
     return len(released), is_more
 
 
-def _release_changed(sweep: Sweep, released: set[str]) -> bool:
+def _release_changed(sweep: Sweep, released: dict[str, str]) -> bool:
     reading, services = sweep.reading, sweep.reading.services
-    ran = runs.read_all(services.store, reading.connector.key).get(sweep.name, {})
-    cursor = datetime.fromisoformat(str(ran["cursor"])) if ran.get("cursor") else None
-    since = cursor - _overlap(reading.connector) if cursor else sweep.since
-    pages = xero_lists.changed_since(services, reading.connector, sweep.source.xero_list, since, reading.lane)
+    cursor, since = _begun(sweep)
+    settled = reading.now - _overlap(reading.connector)  # what is younger may yet be joined by an older change: it is read again
+    until = reading.now + CLOCK_SKEW
+    pages = xero_lists.changed_since(services, reading.connector, sweep.source.xero_list, since, reading.lane, until=until)
     for number, page in enumerate(pages, 1):
         _release(sweep, page.documents, released, by_version=True)
-        if page.read_to and (cursor is None or page.read_to > cursor):
-            cursor = page.read_to
-            runs.note(services.store, reading.connector.key, sweep.name, cursor=cursor.isoformat())
-        if number == MOST_PAGES:
+        if page.read_to:
+            cursor = max(cursor or page.read_to, page.read_to)
+        if page.read_to or page.is_last:
+            walk = "" if page.is_last or not page.read_to else min(page.read_to - xero_lists.SECOND, settled).isoformat()
+            runs.note(services.store, reading.connector.key, sweep.name, cursor=cursor.isoformat() if cursor else "", walk=walk)
+        if number >= MOST_PAGES and page.read_to and not page.is_last:
             return True
     return False
 
 
-def _release_left(sweep: Sweep, released: set[str]) -> bool:
+def _begun(sweep: Sweep) -> tuple[datetime | None, datetime]:
+    """Return the cursor, if there is one yet, and the moment a sweep reads from."""
+    store, key = sweep.reading.services.store, sweep.reading.connector.key
+    ran = runs.read_all(store, key).get(sweep.name, {})
+    first, cursor, walk = (
+        datetime.fromisoformat(str(ran[name])) if ran.get(name) else None for name in ("first", "cursor", "walk")
+    )
+    if first is None:
+        first = sweep.since
+        runs.note(store, key, sweep.name, first=first.isoformat())
+    if walk or cursor is None:
+        return cursor, walk or first
+    return cursor, max(first, cursor - _overlap(sweep.reading.connector))
+
+
+def _release_left(sweep: Sweep, released: dict[str, str]) -> bool:
     """Release what ``claims`` holds and nobody works on: a message that was lost, a refusal whose time has come, a wish."""
     reading = sweep.reading
     left = [record for record, claim in sweep.held.items() if record not in released and _is_left(claim, reading)]
     ids = [record.partition("/")[2] for record in left[:AT_ONCE]]
     documents = xero_lists.by_ids(reading.services, reading.connector, sweep.source.xero_list, ids, reading.lane)
-    before = set(released)
     _release(sweep, documents, released, by_version=None)
     for record in left[:AT_ONCE]:
-        if record not in released - before:  # Xero has it no more, or it concerns nobody any more
+        if record not in released:  # Xero has it no more, or it concerns nobody any more
             claims.close(reading.services, sweep.held[record])
     return len(left) > AT_ONCE
 
@@ -133,25 +157,28 @@ def _is_left(claim: Claim, reading: Reading) -> bool:
         return False
     if not claim.is_parked:
         return True
-    if reading.connector.settings.get("mag_autoretryonfix") is False and claim.status == Status.REFUSED.value:
+    if reading.connector.settings.get("mag_autoretryonfix") is False and claim.status != Status.WAITING.value:
         return False
     return (claim.due != NEVER and reading.now >= claim.due) or not _is_parked_under(claim, reading.services, reading.connector)
 
 
-def _release(sweep: Sweep, documents: Sequence[Json], released: set[str], *, by_version: bool | None) -> None:
-    """Release those of *documents* that are news: by their version, by their content (False), or whatever they are (None)."""
+def _release(sweep: Sweep, documents: Sequence[Json], released: dict[str, str], *, by_version: bool | None) -> None:
+    """Release those of *documents* that are news: by their version, by their content (False), or whatever they are (None).
+
+    *released* is what this sweep sent, by record with its version: a document that changes while the list is read goes again.
+    """
     reading, source = sweep.reading, sweep.source
     known = {_id(source, one): _link(sweep, _id(source, one)) for one in documents}
     new = [one for one in documents if by_version is None or _is_new(known[_id(source, one)], one, source.once, by_version)]
     if not new:
         return
     for found in source.choose(reading, new):
-        link = known[found.xero_id]
+        link = known[found.xero_id.lower()]
         if by_version is False and link and _is_same(reading.services, link, found):
             continue
-        record = f"{sweep.table}/{found.xero_id}"
-        if record not in released and _send(sweep, record, found):
-            released.add(record)
+        record = f"{sweep.table}/{found.xero_id.lower()}"
+        if (record not in released or released[record] < found.version) and _send(sweep, record, found):
+            released[record] = found.version
 
 
 def _is_new(link: Link | None, document: Json, once: bool, by_version: bool) -> bool:
@@ -161,30 +188,40 @@ def _is_new(link: Link | None, document: Json, once: bool, by_version: bool) -> 
 
 
 def _send(sweep: Sweep, record: str, found: Found) -> bool:
-    """Note first that a message is under way, then send it; a version that is under way already is not sent twice."""
+    """Note first that a message is under way, then send it; a version that is under way already is not sent twice.
+
+    Somebody may write the claim at the same moment. Another sweep has sent this version then; a worker has in hand, or has just
+    ended, an older one, and this one must go all the same: the cursor moves past it.
+    """
     reading, services = sweep.reading, sweep.reading.services
     claim = sweep.held.get(record) or claims.unclaimed(reading.connector.key, sweep.name, record)
-    is_waiting = claim.is_busy(reading.now) or (claim.is_parked and not _is_left(claim, reading))
-    if is_waiting and claim.version >= found.version:
-        return False
-    is_held = claim.state == "held" and reading.now < claim.until
-    until = reading.now + timedelta(seconds=services.durations.queued)
-    # A claim somebody holds is theirs to write: the message alone must do, and defers until they are done.
-    if not is_held and not claims.mark_queued(services, claim, until, found.version):
-        return False
-    message = SyncMessage(reading.connector.key, sweep.name, record, found.version)
-    services.queues.send(sweep.name, _sealed(services, message, found.body).to_json())
-    return True
+    for _ in range(TRIES):
+        is_waiting = claim.is_busy(reading.now) or (claim.is_parked and not _is_left(claim, reading))
+        if is_waiting and claim.version >= found.version:
+            return False
+        is_held = claim.state == "held" and reading.now < claim.until
+        until = reading.now + timedelta(seconds=services.durations.queued)
+        # A claim somebody holds is theirs to write: the message alone must do, and defers until they are done.
+        if is_held or claims.mark_queued(services, claim, until, found.version):
+            message = SyncMessage(reading.connector.key, sweep.name, record, found.version)
+            services.queues.send(sweep.name, _sealed(services, message, found.body).to_json())
+            return True
+        claim = claims.read(services, reading.connector.key, sweep.name, record)
+    raise Retryable(f"The claim of {record} is written again and again.")
 
 
-def want(work: Work, flow: str, table: str, xero_ids: Iterable[str], *, at_once: bool = True) -> None:
-    """Have the next sweep of *flow* take these documents of Xero across, whatever its cursor says; *at_once*: by the next tick."""
+def want(work: Work, flow: str, table: str, xero_ids: Iterable[str], *, at_once: bool = True, afresh: bool = False) -> None:
+    """Have the next sweep of *flow* take these documents of Xero across, whatever its cursor says; *at_once*: by the next tick.
+
+    One that is under way is enough, unless what it read may be out of date by now (*afresh*): then it is read once more.
+    """
     services, key = work.services, work.connector.key
-    wanted = [xero_id for xero_id in dict.fromkeys(xero_ids) if xero_lists.is_id(xero_id)]
+    wanted = [xero_id for xero_id in dict.fromkeys(map(str.lower, xero_ids)) if xero_lists.is_id(xero_id)]
     for xero_id in wanted:
         claim = claims.read(services, key, flow, f"{table}/{xero_id}")
-        if not claim.etag:
-            claims.mark_queued(services, claim, NEVER)
+        if afresh or not claim.etag:
+            free = replace(claim, state="free") if claim.is_parked else claim  # what it was refused for may be over
+            claims.mark_queued(services, free, NEVER)
     if wanted and at_once:
         runs.note(services.store, key, flow, asked="")
 
@@ -195,11 +232,14 @@ def want(work: Work, flow: str, table: str, xero_ids: Iterable[str], *, at_once:
 def cross(source: FromXero, work: Work) -> Crossed:
     """Take the document of ``work.message`` across, unless a newer version of it already has; keep what crossed on its link."""
     link = links.read(work.services, work.connector, work.message.flow, work.message.record)
-    if link and (source.once or work.message.version < link.version):
+    version = work.message.version
+    if link and (source.once or (version and version < link.version)):
         return Crossed("", "It has already crossed, in this version or a newer one.")
     found = _opened(work) or _read_again(source, work)
     if found is None:
         return Crossed("", "It is no longer in Xero, or concerns nothing in Dynamics 365 any more.")
+    if link and found.version < link.version:
+        return Crossed("", "It has already crossed, in a newer version.")
     work.fingerprint = work.services.secrets.keyed_hash(exact_json.dumps(found.body), "body")
     crossed = source.cross(work, found.body)
     row = crossed.row or (link.row if link else "")
@@ -263,9 +303,10 @@ def _link(sweep: Sweep, xero_id: str) -> Link | None:
 
 
 def _id(source: FromXero, document: Json) -> str:
-    return str(document[source.xero_list.key])
+    return str(document[source.xero_list.key]).lower()
 
 
 def _overlap(connector: Connector) -> timedelta:
+    """Return by how much a read reaches back: at least a second, because the cursor's own second may not have been over."""
     minutes = connector.settings.get("mag_overlapminutes")
-    return timedelta(minutes=int(OVERLAP if minutes is None else minutes))
+    return max(timedelta(minutes=int(OVERLAP if minutes is None else minutes)), xero_lists.SECOND)

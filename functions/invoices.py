@@ -14,10 +14,11 @@ from datetime import datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
 
-from functions import connectors, contacts, documents, history, items, routes
+from functions import connectors, contacts, documents, from_xero, history, items, routes
 from functions.facts import Facts
 from functions.facts import read as read_facts
 from functions.routes import Due
+from functions.to_xero import ToXero
 from functions.work import Asked, Crossed, Work
 from mappings import contact as customers
 from mappings import invoice as tables
@@ -43,6 +44,9 @@ NO_CONTACT = "00000000-0000-0000-0000-000000000000"
 NO_ACCOUNT = "?"
 """Stand for the customer, and for an account that only Xero may know, while the invoice is rehearsed."""
 
+
+BALANCES = "balances-from-xero"
+"""The flow that brings what the customer owes by now."""
 
 ASKED = {None: Asked.ANEW, ExportStatus.NO.value: Asked.ANEW, ExportStatus.READY_TO_UPDATE.value: Asked.UPDATE}
 """What a person asks for by the Export Status of an invoice: No, or Ready to update."""
@@ -143,6 +147,7 @@ def cross(work: Work) -> Crossed:
         raise NotDue(_observed(draft))
     found, predicted = _sent(work, record, mapping, given, facts)
     _compare_answer(work, predicted, found)
+    from_xero.want(work, BALANCES, "Contact", [found["Contact"]["ContactID"]], at_once=False, afresh=True)
     return _write_back(work, record, found, _pay_now_link(work, found))
 
 
@@ -522,3 +527,6 @@ def deep_link(connector: Connector, document_type: str, xero_id: str) -> str:
     page = "AccountsPayable/View.aspx" if document_type == "ACCPAY" else "AccountsReceivable/View.aspx"
     short_code = connector.short_code.replace("!", "%21")
     return f"https://go.xero.com/organisationlogin/default.aspx?shortcode={short_code}&redirecturl=/{page}?InvoiceID={xero_id}"
+
+
+SOURCE = ToXero(due, load, fingerprint, cross)

@@ -35,18 +35,18 @@ def ensure(work: Work, items: Mapping[str, Json], policy: MissingItemPolicy, own
     if not unseen:
         return known
     answered: dict[str, Json] = {} if overwrites else _look_up(work, unseen)
-    missing = {record: item for record, item in unseen.items() if _key(item) not in answered}
+    missing = {record: item for record, item in unseen.items() if code_of(item) not in answered}
     is_written = policy is MissingItemPolicy.CREATE
     if missing and is_written:
         answered |= _create(work, missing)
     elif missing and policy is MissingItemPolicy.BLOCK:
         raise Rejected(tuple(_not_in_xero(code) for code in sorted(item["Code"] for item in missing.values())))
     for record, item in unseen.items():
-        if _key(item) in answered:
+        if code_of(item) in answered:
             hashes = (
                 {"Item": work.services.secrets.keyed_hash(canonical(item), "item")} if is_written and record in missing else {}
             )
-            known[record] = replace(_linked(answered[_key(item)]), hashes=hashes)
+            known[record] = replace(linked(answered[code_of(item)]), hashes=hashes)
             links.write(work.services, work.connector, "item", record, known[record])
     return known
 
@@ -58,7 +58,7 @@ def forget(services: Services, connector: Connector, records: Iterable[str]) -> 
 
 
 def _is_settled(work: Work, link: Link, item: Json, overwrites: bool) -> bool:
-    if link.in_doubt or link.code.strip().casefold() != _key(item):
+    if link.in_doubt or link.code.strip().casefold() != code_of(item):
         return False
     return not overwrites or work.services.secrets.is_hash_of(link.hashes.get("Item", ""), canonical(item), "item")
 
@@ -91,15 +91,15 @@ def _look_up(work: Work, unseen: Mapping[str, Json]) -> dict[str, Json]:
 
 
 def _by_code(answer: Json) -> dict[str, Json]:
-    return {_key(item): item for item in answer.get("Items") or ()}
+    return {code_of(item): item for item in answer.get("Items") or ()}
 
 
-def _key(item: Json) -> str:
+def code_of(item: Json) -> str:
     """Return what makes a Code the same: Xero keeps one item of it, whatever its capitals."""
     return str(item["Code"]).strip().casefold()
 
 
-def _linked(found: Json) -> Link:
+def linked(found: Json) -> Link:
     """Return what a link keeps of Xero's own answer: its spelling of the code, and the accounts for lines that name none (K37).
 
     A tracked item is bought into its inventory account.

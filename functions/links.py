@@ -6,7 +6,7 @@ import json
 from dataclasses import asdict, dataclass, field, fields, replace
 
 from shared.connectors import Connector
-from shared.services import Services
+from shared.services import Services, StoredRow
 
 TABLE = "links"
 
@@ -45,10 +45,12 @@ JSON = ("hashes", "left", "persons")
 def read(services: Services, connector: Connector, kind: str, record: str) -> Link | None:
     """Return the link of *record* ("table/id"); *kind* is invoice, contact or item, or the flow a document came by from Xero."""
     stored = services.store.read(TABLE, f"{connector.key}|{kind}", record.replace("/", "|", 1))
-    if stored is None:
-        return None
-    values = {one.name: stored.values[one.name] for one in fields(Link) if one.name in stored.values}
-    return Link(**{name: json.loads(value) if name in JSON else value for name, value in values.items()})
+    return _link(stored) if stored else None
+
+
+def read_all(services: Services, connector: Connector, kind: str) -> dict[str, Link]:
+    """Return every link of *kind* by its record ("table/id"): one query."""
+    return {stored.row.replace("|", "/", 1): _link(stored) for stored in services.store.rows(TABLE, f"{connector.key}|{kind}")}
 
 
 def write(services: Services, connector: Connector, kind: str, record: str, link: Link) -> None:
@@ -62,3 +64,8 @@ def doubt(services: Services, connector: Connector, kind: str, record: str) -> N
     link = read(services, connector, kind, record)
     if link is not None:
         write(services, connector, kind, record, replace(link, in_doubt=True))
+
+
+def _link(stored: StoredRow) -> Link:
+    values = {one.name: stored.values[one.name] for one in fields(Link) if one.name in stored.values}
+    return Link(**{name: json.loads(value) if name in JSON else value for name, value in values.items()})

@@ -9,7 +9,8 @@ import logging
 from datetime import datetime
 
 from functions import connectors
-from functions.flows import FLOWS, SWEEPS, ToXero
+from functions.flows import FLOWS, SWEEPS
+from functions.to_xero import ToXero
 from mappings.choices import FullCheck
 from shared.connectors import Connector
 from shared.messages import SweepMessage

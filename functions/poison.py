@@ -11,8 +11,9 @@ from dataclasses import replace
 from datetime import datetime
 
 from functions import claim as claims
-from functions import connectors, from_xero, history, ledger, runs, sync
-from functions.flows import FLOWS, SWEEPS, ToXero
+from functions import connectors, from_xero, history, ledger, links, runs, sync
+from functions.flows import FLOWS, SWEEPS
+from functions.to_xero import ToXero
 from functions.work import Work
 from shared.errors import BadMessage, ConnectorError, Problem, Retryable
 from shared.messages import SweepMessage, SyncMessage
@@ -26,6 +27,10 @@ GIVEN_UP = Problem(
     cause="A fault in the connector itself; its log in Application Insights has the details.",
     fix="Change the record, or set Export Status to No, to have it tried again. If it fails again, tell your administrator.",
     who="administrator",
+)
+GIVEN_UP_FROM_XERO = replace(
+    GIVEN_UP,
+    fix="Nothing to do at first: it is tried again in an hour, then less and less often. If it goes on, tell your administrator.",
 )
 SWEEP_GIVEN_UP = Problem(
     "The connector failed five times to look for due records.",
@@ -106,8 +111,15 @@ def _park(received: ReceivedMessage, services: Services, now: datetime) -> bool:
 
 
 def _park_from_xero(work: Work, outcome: Outcome) -> bool:
-    """Say on the connector that a document from Xero did not come across, and set it aside: it is tried again in an hour."""
-    problem = replace(GIVEN_UP, message=f"{work.message.record} of Xero did not come across. {GIVEN_UP.message}")
+    """Say on the connector that a document from Xero did not come across, and set it aside: it is tried again in an hour.
+
+    One that has crossed since in a newer version is no matter any more.
+    """
+    link = links.read(work.services, work.connector, work.message.flow, work.message.record)
+    if link and "" < work.message.version < link.version:
+        claims.close(work.services, work.claim)
+        return True
+    problem = replace(GIVEN_UP_FROM_XERO, message=f"{work.message.record} of Xero did not come across. {GIVEN_UP.message}")
     outcome = replace(outcome, details=problem.message, problems=(problem,))
     try:
         sync.tell(work, outcome)

@@ -6,21 +6,22 @@ The backlog stays at the source: what the budget does not allow now is found aga
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import chain, islice
 
 from functions import claim as claims
 from functions import connectors, from_xero, ledger, reference_data, runs, sync
 from functions.claim import NEVER, Claim
-from functions.flows import BY_NAME, Flow, ToXero
-from functions.from_xero import FromXero, Reading
+from functions.flows import BY_NAME, Flow
+from functions.from_xero import Found, FromXero, Reading
 from functions.routes import Due
 from functions.schedule import SETTINGS
+from functions.to_xero import ToXero
 from functions.work import Asked, Work
 from shared import telemetry
-from shared.connectors import Connector
+from shared.connectors import Connector, Json
 from shared.errors import BadMessage, ConfigurationError, ConnectorError, NotReady, Problem
 from shared.messages import SweepMessage, SyncMessage
 from shared.outcomes import Outcome, Status
@@ -34,6 +35,10 @@ sweep goes on with the others."""
 MINUTE = timedelta(minutes=1)
 AFTER_A_FAULT = timedelta(minutes=5)
 """When a sweep that failed is tried again, however seldom its flow looks."""
+FULL_AGAIN = timedelta(hours=1)
+"""When a full check that did not come to its end is begun again."""
+NAME_REFERENCE_DATA = ("invoices-from-xero", "payments-from-xero")
+"""The flows from Xero whose documents name accounts, tax rates, themes, tracking or items; to Xero every document does."""
 UNROUTED = "unrouted"
 """The status of a parked claim whose record was told that no connector takes it; it goes as soon as one does."""
 
@@ -87,6 +92,8 @@ def _sweep(message: SweepMessage, connector: Connector, services: Services, now:
     flow = BY_NAME[message.flow].for_connector(connector)
     if not connector.is_at_work or not flow.enabled:
         return Swept()
+    _tell_of_reference_data(services, connector)
+    _refresh_reference_data(services, connector, now, only_if_asked=True)
     if isinstance(flow.source, ToXero):
         return _release(flow, flow.source, connector, services, now)
     return _release_from_xero(flow, flow.source, connector, services, now, full=message.full)
@@ -100,8 +107,37 @@ def _release_from_xero(
     _measure(flow, connector, held, now)
     reading = Reading(services, connector, flow.lane, now)
     since = now - (flow.look_back if flow.look_back is not None else timedelta(days=1))
-    released, is_more = from_xero.release(from_xero.Sweep(flow.name, flow.table, source, reading, since, held), full=full)
+    is_full = full or _owes_full_check(services, connector, flow.name, now)
+    if is_full:
+        runs.note(services.store, connector.key, flow.name, full_due=(now + FULL_AGAIN).isoformat())
+    fresh = _with_reference_data(source, flow.name)
+    released, is_more = from_xero.release(from_xero.Sweep(flow.name, flow.table, fresh, reading, since, held), full=is_full)
+    if is_full:
+        runs.note(services.store, connector.key, flow.name, full_due="")
     return Swept(released, is_more)
+
+
+def _with_reference_data(source: FromXero, flow: str) -> FromXero:
+    """Return *source* so that the first document it chooses brings the reference data up to date, where documents name any (A187)."""
+    if flow not in NAME_REFERENCE_DATA:
+        return source
+    is_fresh = False
+
+    def choose(reading: Reading, documents: Sequence[Json]) -> Iterator[Found]:
+        nonlocal is_fresh
+        for found in source.choose(reading, documents):
+            if not is_fresh:
+                _refresh_reference_data(reading.services, reading.connector, reading.now)
+                is_fresh = True
+            yield found
+
+    return replace(source, choose=choose)
+
+
+def _owes_full_check(services: Services, connector: Connector, name: str, now: datetime) -> bool:
+    """Tell whether a full check failed, an hour ago or more: the night's is not lost because Xero was away."""
+    due = runs.read_all(services.store, connector.key).get(name, {}).get("full_due")
+    return bool(due) and now >= datetime.fromisoformat(str(due))
 
 
 def _release(flow: Flow, source: ToXero, connector: Connector, services: Services, now: datetime) -> Swept:
@@ -285,15 +321,36 @@ def _changed(
             yield due
 
 
-def _refresh_reference_data(services: Services, connector: Connector, now: datetime) -> None:
+def _refresh_reference_data(services: Services, connector: Connector, now: datetime, *, only_if_asked: bool = False) -> None:
     """Bring accounts, tax rates, themes and tracking up to date when something is due; a fault here holds nothing back.
 
     What stops the records too, they meet themselves: an organisation that is blocked has no budget, one that is lost says so.
     """
     try:
-        reference_data.refresh_if_due(connector, services, now)
+        if reference_data.refresh_if_due(connector, services, now, only_if_asked=only_if_asked):
+            _tell_of_reference_data(services, connectors.refresh(services, connector, is_at_work=False))
     except ConnectorError as error:
         log.warning("reference data of %s: %s", connector.id, type(error).__name__)
+
+
+def _tell_of_reference_data(services: Services, connector: Connector) -> None:
+    """Tell the administrator of defaults that Xero would refuse, and take it back once they are valid.
+
+    A connection that was renewed has cleared what was told: then it is told again.
+    """
+    run = runs.read_all(services.store, connector.key).get(reference_data.ROW, {})
+    detail = reference_data.doubts(connector, run)
+    is_told = detail[: connectors.MOST] in str(connector.settings.get("mag_xerostatusdetail") or "")
+    if detail != run.get("told", "") or not is_told:
+        _tell(services, connector, reference_data.ROW, detail)
+
+
+def _tell(services: Services, connector: Connector, name: str, detail: str) -> None:
+    """Have the connector's Xero Status Detail say what this run and all others have to say, and note what this one said."""
+    ran = runs.read_all(services.store, connector.key)
+    details = {name: detail} | {one: str(run.get("told", "")) for one, run in ran.items() if one != name}
+    if connectors.tell(services, connector, " ".join(dict.fromkeys(filter(None, details.values())))):
+        runs.note(services.store, connector.key, name, told=detail)
 
 
 def _asks_again(asked: Asked, claim: Claim) -> bool:
@@ -313,6 +370,6 @@ def _note(services: Services, connector: Connector, name: str, now: datetime, sw
     elif swept.error and name in BY_NAME and (every := BY_NAME[name].for_connector(connector).every) > AFTER_A_FAULT:
         values["asked"] = (now - every + AFTER_A_FAULT).isoformat()
     told = runs.read_all(services.store, connector.key).get(name, {}).get("told", "")
-    if swept.detail is not None and swept.detail != told and connectors.tell(services, connector, swept.detail):
-        values["told"] = swept.detail
+    if swept.detail is not None and swept.detail != told:
+        _tell(services, connector, name, swept.detail)
     runs.note(services.store, connector.key, name, **values)

@@ -16,7 +16,8 @@ from functions import connectors, from_xero, history, ledger, reference_data
 from functions.claim import NEVER
 from functions.decide import decide
 from functions.explain import unknown_code
-from functions.flows import BY_NAME, Flow, ToXero
+from functions.flows import BY_NAME, Flow
+from functions.to_xero import ToXero
 from functions.work import Crossed, Work
 from mappings.choices import ExportStatus
 from shared.connectors import Connector, Json
@@ -84,7 +85,7 @@ def _sync(text: str, services: Services, owner: str, now: datetime) -> Outcome:
         or connector.settings.get("mag_enabled") is False
         or not flow.for_connector(connector).enabled
     ):
-        return _paused(message, connector, services, now)
+        return _paused(message, flow, connector, services, now)
     try:
         claim = claims.take(services, connector.key, flow.name, message.record, owner)
     except Retryable as error:
@@ -225,7 +226,10 @@ def _park(work: Work, error: ConnectorError, outcome: Outcome) -> None:
     elif work.about != work.message.record:
         fingerprint = from_xero.parked_under(work.services, work.connector)
         due = work.now + from_xero.retry_after(work.claim)
-    claims.park(work.services, work.claim, fingerprint, outcome.status.value, due)
+    try:
+        claims.park(work.services, work.claim, fingerprint, outcome.status.value, due)
+    except Retryable as unparked:  # somebody asked for it meanwhile: when the lease ends, the sweep finds it
+        log.warning("could not park %s: %s", work.message.record, type(unparked).__name__)
 
 
 def _is_worth_telling(work: Work, error: ConnectorError, outcome: Outcome) -> bool:
@@ -236,7 +240,8 @@ def _is_worth_telling(work: Work, error: ConnectorError, outcome: Outcome) -> bo
     if isinstance(error, Throttled | NotReady) and outcome.delay <= SHORT:
         return False
     if work.about != work.message.record:
-        return outcome.again is None or (bool(work.about) and work.message.attempt == 1)
+        has_reader = bool(work.about) or isinstance(error, ConfigurationError)
+        return outcome.again is None or (has_reader and work.message.attempt == 1)
     if not work.record:
         return isinstance(error, ConfigurationError) and work.message.attempt == 1
     status = history.TOLD[work.message.table].status
@@ -244,14 +249,22 @@ def _is_worth_telling(work: Work, error: ConnectorError, outcome: Outcome) -> bo
     return not (outcome.again is not None and already_told)
 
 
-def _paused(message: SyncMessage, connector: Connector, services: Services, now: datetime) -> Outcome:
-    """Leave the record due: a connector or flow that rests sends nothing, and the sweep finds the record afterwards."""
+def _paused(message: SyncMessage, flow: Flow, connector: Connector, services: Services, now: datetime) -> Outcome:
+    """Leave the record due: a connector or flow that rests sends nothing, and the sweep finds the record afterwards.
+
+    A record of Dynamics 365 says itself that it is due. Of a document from Xero only a claim does, once the cursor has passed it:
+    it is made if there is none, and while somebody else holds it, who will delete it at the end, the message waits.
+    """
     state = connector.state.replace("_", " ") if connector.state != "connected" else "not enabled"
     details = f"The connector or its flow is {state}; the record stays due until an administrator changes that."
     outcome = Outcome(message, Status.MISCONFIGURED, "Wait", details, now, (Problem(details, who="administrator"),))
     ledger.write(services, outcome)
     claim = claims.read(services, connector.key, message.flow, message.record)
-    if claim.etag and claim.state != "held":  # nobody's work is touched, and nothing is noted where nothing was
+    is_from_xero = not isinstance(flow.source, ToXero)
+    if is_from_xero and claim.state == "held" and now < claim.until:
+        outcome = replace(outcome, again=message, delay=claim.until - now)
+        _send_again(outcome, services)
+    elif claim.state != "held" and (claim.etag or is_from_xero):  # nobody's work is touched
         claims.mark_queued(services, claim, NEVER)
     return outcome
 

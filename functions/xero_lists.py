@@ -2,7 +2,8 @@
 
 Pages are sought, not counted: the next one begins a second before the last change of this one, so that a document that moves to the
 end of the list while it is read cannot push another one across the border of two pages. Only when a whole page changed within one
-second is the next page counted. Sources: Xero, "Requests and responses" (paging, If-Modified-Since).
+second is the next page counted, and what was counted is read over until nothing turns up that slipped across a border.
+Sources: Xero, "Requests and responses" (paging, If-Modified-Since).
 """
 
 from __future__ import annotations
@@ -12,16 +13,19 @@ import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 from shared.connectors import Connector, Json
 from shared.errors import NotFound, Retryable
 from shared.services import Lane, Services
-from shared.xero.answers import xero_instant
+from shared.xero.answers import EPOCH, xero_instant
 from shared.xero.where import any_of
 
 AT_ONCE = 40
 """How many ids one address may hold (Xero, "Requests and responses")."""
+MOST_COUNTED = 100
+"""How many pages may have changed within one second before we take it that the list does not end."""
 SECOND = timedelta(seconds=1)
 ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 CHANGED = "UpdatedDateUTC"
@@ -47,10 +51,11 @@ class XeroList:
 
 @dataclass(frozen=True)
 class Page:
-    """Documents that changed, oldest change first, and the moment up to which the list is now read (None: nothing was there)."""
+    """Documents that changed, oldest change first, and the moment up to which the list is now read (None: no further than before)."""
 
     documents: list[Json]
     read_to: datetime | None
+    is_last: bool = False
 
 
 # fmt: off
@@ -62,33 +67,39 @@ CONTACTS = XeroList("Contacts", "ContactID", "get_contacts", "get_contact", "i_d
 # fmt: on
 
 
-def changed_since(services: Services, connector: Connector, xero_list: XeroList, since: datetime, lane: Lane) -> Iterator[Page]:
+def changed_since(
+    services: Services, connector: Connector, xero_list: XeroList, since: datetime, lane: Lane, *, until: datetime | None = None
+) -> Iterator[Page]:
     """Yield the pages of what changed since *since*, each document once in each of its versions; one call a page.
 
-    Raises what Xero.call raises; Retryable when an answer holds no list, which must never be read as an empty one.
+    A change dated after *until* tells nothing of how far the list is read: somebody's clock is wrong. Raises what Xero.call raises;
+    Retryable when an answer holds no list, which must never be read as an empty one, or when the list does not end.
     """
     since, number = since.replace(microsecond=0), 1
     seen: set[tuple[str, str]] = set()
+    counted_to: datetime | None = None
+    slipped = True
     while True:
-        found = _read(
-            services,
-            connector,
-            xero_list,
-            lane,
-            if_modified_since=f"{since:%Y-%m-%dT%H:%M:%S}",
-            order=f"{CHANGED} ASC",
-            page=number,
-            page_size=xero_list.page_size,
-        )
+        found, is_last = _page(services, connector, xero_list, lane, since, number)
         new = [one for one in found if (str(one[xero_list.key]), version(one)) not in seen]
         seen |= {(str(one[xero_list.key]), version(one)) for one in new}
-        moments = [moment for one in found if (moment := changed_at(one)) is not None]
+        slipped |= any(counted_to is None or (changed_at(one) or EPOCH) <= counted_to for one in new)
+        moments = [moment for one in found if (moment := changed_at(one)) is not None and (until is None or moment <= until)]
         read_to = max(moments, default=None)
-        yield Page(new, read_to)
-        if len(found) < xero_list.page_size:
-            return
         goes_on = (read_to - SECOND).replace(microsecond=0) if read_to else since
-        since, number = (goes_on, 1) if goes_on > since else (since, number + 1)
+        if not is_last and goes_on <= since:  # the whole page changed within a second
+            yield Page(new, None)
+            number += 1
+            if number > MOST_COUNTED:
+                raise Retryable(f"Xero's list of {xero_list.name} does not end.")
+        elif number > 1 and slipped:  # a document that moved to the end may have drawn others across the borders: count again
+            yield Page(new, None)
+            number, slipped, counted_to = 1, False, max(moments, default=EPOCH)
+        else:
+            yield Page(new, read_to, is_last)
+            if is_last:
+                return
+            since, number, slipped, counted_to = goes_on, 1, True, None
 
 
 def by_ids(services: Services, connector: Connector, xero_list: XeroList, ids: Sequence[str], lane: Lane) -> list[Json]:
@@ -98,7 +109,10 @@ def by_ids(services: Services, connector: Connector, xero_list: XeroList, ids: S
     for start in range(0, len(ids), AT_ONCE):
         some = ids[start : start + AT_ONCE]
         options: dict[str, Any] = {xero_list.ids: some} if xero_list.ids else {"where": among(xero_list.key, some)}
-        found += _read(services, connector, xero_list, lane, **options, page=1, page_size=AT_ONCE)
+        answer = services.xero.call(
+            connector, xero_list.many, lane=lane, **xero_list.options, **options, page=1, page_size=AT_ONCE
+        )
+        found += _documents(answer, xero_list)
     return found
 
 
@@ -125,9 +139,10 @@ def changed_at(document: Mapping[str, Any]) -> datetime | None:
     """Return when Xero last changed *document*; None when it does not say."""
     text = document.get(CHANGED)
     try:
-        return xero_instant(text) if isinstance(text, str) else None
-    except ValueError:
+        moment = xero_instant(text) if isinstance(text, str) else EPOCH
+    except (ValueError, OverflowError):
         return None
+    return moment if moment > EPOCH else None  # .NET writes the year 1 where there is no date
 
 
 def version(document: Mapping[str, Any]) -> str:
@@ -136,13 +151,32 @@ def version(document: Mapping[str, Any]) -> str:
     return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ") if moment else ""
 
 
-def _read(services: Services, connector: Connector, xero_list: XeroList, lane: Lane, **options: Any) -> list[Json]:
-    answer = services.xero.call(connector, xero_list.many, lane=lane, **xero_list.options, **options)
-    return _documents(answer, xero_list) if answer else []  # 304: nothing changed
+def _page(
+    services: Services, connector: Connector, xero_list: XeroList, lane: Lane, since: datetime, number: int
+) -> tuple[list[Json], bool]:
+    """Return one page of what changed, and whether it is the last: Xero may give fewer a page than were asked for."""
+    answer = services.xero.call(
+        connector,
+        xero_list.many,
+        lane=lane,
+        **xero_list.options,
+        if_modified_since=f"{since:%Y-%m-%dT%H:%M:%S}",
+        order=f"{CHANGED} ASC",
+        page=number,
+        page_size=xero_list.page_size,
+    )
+    if not answer:  # 304: nothing changed
+        return [], True
+    documents = _documents(answer, xero_list)
+    count = len(answer[xero_list.name])  # rubbish counts too: it filled the page
+    pagination = answer.get("pagination")
+    pages = pagination.get("pageCount") if isinstance(pagination, dict) else None
+    is_more = count >= xero_list.page_size or (isinstance(pages, Decimal | int) and pages > number)
+    return documents, not (count and is_more)
 
 
 def _documents(answer: Json, xero_list: XeroList) -> list[Json]:
     found = answer.get(xero_list.name)
     if not isinstance(found, list):
         raise Retryable(f"Xero answered without its {xero_list.name}.")
-    return [one for one in found if isinstance(one, dict) and one.get(xero_list.key)]
+    return [one for one in found if isinstance(one, dict) and is_id(str(one.get(xero_list.key)))]

@@ -25,6 +25,12 @@ param auditWorkspaceId string
 var queues = [
   'sweeps'
   'invoices-to-xero'
+  'invoices-from-xero'
+  'invoice-status-from-xero'
+  'payments-from-xero'
+  'credit-notes-from-xero'
+  'contacts-from-xero'
+  'balances-from-xero'
 ]
 
 var tables = [

@@ -5,7 +5,19 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 
-from mappings import contact, invoice, item, reference_data, written_back
+from mappings import (
+    balance,
+    contact,
+    contact_from_xero,
+    credit_note,
+    invoice,
+    invoice_from_xero,
+    invoice_status,
+    item,
+    payment,
+    reference_data,
+    written_back,
+)
 from mappings.table import SETTINGS, Constant, Lines, Link, Mapping, Row, Setting
 
 # fmt: off
@@ -14,13 +26,27 @@ SECTIONS: tuple[tuple[str, str, tuple[tuple[str, Mapping], ...]], ...] = (
     ("Invoices: Dynamics 365 to Xero",       "A sales invoice, or a bill when its Invoice Type is Purchase Invoice. Its customer is made or brought up to date first.", (
         ("SALES_INVOICE", invoice.SALES_INVOICE), ("BILL", invoice.BILL), ("LINE", invoice.LINE), ("TRACKING", invoice.TRACKING),
         ("FREIGHT", invoice.FREIGHT), ("DESCRIPTION_LINE", invoice.DESCRIPTION_LINE), ("WRITTEN_BACK", written_back.WRITTEN_BACK))),
+    ("Payments: Xero to Dynamics 365",       "Every payment of a linked invoice or bill becomes a row, part payments too; the invoice follows.", (
+        ("PAYMENT", payment.PAYMENT),)),
+    ("Credit notes: Xero to Dynamics 365",   "Every allocation of a credit note to a linked invoice or bill becomes a row: one credited to several invoices has a row on each. The invoice follows.", (
+        ("CREDIT_NOTE_ALLOCATION", credit_note.CREDIT_NOTE_ALLOCATION),)),
+    ("Invoice status: Xero to Dynamics 365", "What follows every change of a linked invoice or bill in Xero, beside its state: Paid when it was settled there with a payment, prepayment or overpayment, or its total is zero; Cancelled when it was voided, or settled by credit notes alone. Only what differs is written.", (
+        ("INVOICE_STATUS", invoice_status.INVOICE_STATUS),)),
+    ("Invoices: Xero to Dynamics 365",       "A sales invoice approved in Xero becomes an invoice with its lines. Its customer is found or made first, its payments come with it.", (
+        ("INVOICE_FROM_XERO", invoice_from_xero.INVOICE), ("LINE_FROM_XERO", invoice_from_xero.LINE), ("TRACKING_FROM_XERO", invoice_from_xero.TRACKING))),
     ("Contacts: Dynamics 365 to Xero",       "The customer of an invoice is an account or a contact; either becomes a contact in Xero.", (
         ("ACCOUNT", contact.ACCOUNT), ("CONTACT", contact.CONTACT), ("PERSON", contact.PERSON))),
+    ("Contacts: Xero to Dynamics 365",       "The contact of a document from Xero becomes an account where none is linked to it, bears its number or its name; one that is there is left as it is. The flow contacts-from-xero also fills what is empty, and overwrites the columns that the connector lets Xero own.", (
+        ("ACCOUNT_FROM_XERO", contact_from_xero.ACCOUNT),)),
+    ("Balances: Xero to Dynamics 365",       "What a customer owes, after every change of one of its documents and once a night while it owes something.", (
+        ("ACCOUNT_BALANCE", balance.ACCOUNT), ("CONTACT_BALANCE", balance.CONTACT))),
     ("Items: Dynamics 365 to Xero",          "A product becomes an item the first time an invoice uses it.", (
         ("PRODUCT", item.PRODUCT),)),
     ("Reference data: Xero to Dynamics 365", "Read in this order, and known again by Xero's id: a rename in Xero renames the row. What is archived in Xero stays and is marked.", (
         ("TAX_RATE", reference_data.TAX_RATE), ("XERO_ACCOUNT", reference_data.ACCOUNT), ("BRANDING_THEME", reference_data.BRANDING_THEME),
         ("TRACKING_CATEGORY", reference_data.TRACKING_CATEGORY), ("TRACKING_OPTION", reference_data.TRACKING_OPTION))),
+    ("Items: Xero to Dynamics 365",          "Read last of the reference data, where invoices come from Xero or the connector's own row of items-from-xero says so. An item that has no product becomes one.", (
+        ("ITEM", item.ITEM),)),
 )
 # fmt: on
 

@@ -12,6 +12,7 @@ from mappings.convert import contact_name, country, currency, email, guid, one_l
 from mappings.table import At, Constant, Field, Json, Lines, Link, Mapping, Row, Step, local, when
 
 PERSONS = 5  # Xero's limit of additional people
+LINE = 250  # how long a line of an address is in Dynamics 365
 
 ADDRESS_2 = tuple(f"address2_{part}" for part in ("line1", "line2", "line3", "city", "postalcode", "stateorprovince", "country"))
 HAS_ADDRESS_2 = when("there is an Address 2", lambda at: any(at.get(name) for name in ADDRESS_2), ADDRESS_2)
@@ -22,6 +23,24 @@ HAS_BILLING_CONTACT = when(
 )
 HAS_E_MAIL = when("there is an e-mail address", lambda at: bool(at.get("emailaddress1")), ("emailaddress1",))
 HAS_NUMBER = when("the contact has a ContactNumber in Xero", lambda at: bool(at.link("ContactNumber")))
+
+
+def joined(line_3: str, line_4: str) -> str:
+    """Return the two last lines of an address of Xero's as the one that Dynamics 365 has: with a comma between (A251)."""
+    return ", ".join(line for line in (line_3, line_4) if line)
+
+
+def split(wanted: Json, held: Json) -> Json:
+    """Return an address to write over what Xero holds: a line 3 that is our own join of two lines is the two lines again (K36)."""
+    line_3, line_4 = held.get("AddressLine3") or "", held.get("AddressLine4") or ""
+    if not line_4 or one(wanted.get("AddressLine3")) != one(joined(line_3, line_4)):
+        return wanted
+    return wanted | {"AddressLine3": line_3, "AddressLine4": line_4}
+
+
+def one(text: str | None) -> str:
+    """Return *text* as the one line of LINE characters that a column of Dynamics 365 holds of it."""
+    return " ".join((text or "").split())[:LINE].rstrip()
 
 
 def others(people: list[Json], at: At) -> list[Json]:

@@ -133,11 +133,12 @@ def _sound(value: Any) -> str:
 
 
 def _fit(value: str, limit: int, cut: bool, at: At) -> str | None:
+    taker = "Xero" if at.row is None or at.row.target[:1].isupper() else "Dynamics 365"
     if len(value) > limit and not cut:
-        raise Refused(f"The text has {len(value)} characters; Xero takes {limit}.", f"Shorten it to {limit} characters.")
+        raise Refused(f"The text has {len(value)} characters; {taker} takes {limit}.", f"Shorten it to {limit} characters.")
     if len(value) > limit:
         at.warn(
-            f"The text has {len(value)} characters; Xero takes {limit}. The rest was cut off.",
+            f"The text has {len(value)} characters; {taker} takes {limit}. The rest was cut off.",
             f"Shorten it to {limit} characters.",
         )
         value = value[:limit].rstrip()

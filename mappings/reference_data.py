@@ -20,7 +20,7 @@ OF_THE_CONNECTOR: tuple[Row, ...] = (
 
 TAX_RATE = local("TAX_RATE", Mapping("Tax Rate", "TaxRate", "mag_taxrate", (
     #     Xero                       JSON name               Dynamics 365                  written as       note
-    Field("Name",                    "Name",                 "mag_name",                   one_line(100),   "A rename in Xero renames the row."),
+    Field("Name",                    "Name",                 "mag_name",                   one_line(100),   "A rename in Xero renames the row.", required="Give it a name in Xero.", who="bookkeeper"),
     Field("Tax Type",                "TaxType",              "mag_taxtype",                text(50),        "Used for matching."),
     Field("Display Tax Rate",        "DisplayTaxRate",       "mag_displaytaxrate",         percentage),
     Field("Effective Rate",          "EffectiveRate",        "mag_effectiverate",          percentage),
@@ -34,7 +34,7 @@ TAX_RATE = local("TAX_RATE", Mapping("Tax Rate", "TaxRate", "mag_taxrate", (
 )))
 
 ACCOUNT = local("XERO_ACCOUNT", Mapping("Xero Account Code", "Account", "mag_xeroaccountcode", (
-    Field("Name",                    "Name",                 "mag_name",                   one_line(200),   "A rename in Xero renames the row."),
+    Field("Name",                    "Name",                 "mag_name",                   one_line(200),   "A rename in Xero renames the row.", required="Give it a name in Xero.", who="bookkeeper"),
     Field("Description",             "Description",          "mag_description",            text(4000)),
     Field("Type",                    "Type",                 "mag_type",                   text(50)),
     Field("Code",                    "Code",                 "mag_code",                   text(10),        "Bank accounts may have none."),
@@ -46,20 +46,20 @@ ACCOUNT = local("XERO_ACCOUNT", Mapping("Xero Account Code", "Account", "mag_xer
 )))
 
 BRANDING_THEME = local("BRANDING_THEME", Mapping("Branding Theme", "BrandingTheme", "mag_brandingtheme", (
-    Field("Name",                    "Name",                 "mag_name",                   one_line(200),   "A rename in Xero renames the row."),
+    Field("Name",                    "Name",                 "mag_name",                   one_line(200),   "A rename in Xero renames the row.", required="Give it a name in Xero.", who="bookkeeper"),
     Field("Branding Theme ID",       "BrandingThemeID",      "mag_xerobrandingthemeid",    guid,            "Used for matching."),
     *OF_THE_CONNECTOR,
 )))
 
 TRACKING_CATEGORY = local("TRACKING_CATEGORY", Mapping("Tracking Category", "TrackingCategory", "mag_trackingcategory", (
-    Field("Name",                    "Name",                 "mag_name",                   one_line(100),   "A rename in Xero renames the row."),
+    Field("Name",                    "Name",                 "mag_name",                   one_line(100),   "A rename in Xero renames the row.", required="Give it a name in Xero.", who="bookkeeper"),
     Field("Xero Status",             "Status",               "mag_xerostatus",             STATUS,          "What is not ACTIVE stays, and cannot be used."),
     Field("Tracking Category ID",    "TrackingCategoryID",   "mag_xerotrackingcategoryid", guid,            "Used for matching."),
     *OF_THE_CONNECTOR,
 )))
 
 TRACKING_OPTION = local("TRACKING_OPTION", Mapping("Tracking Option", "TrackingOption", "mag_trackingoption", (
-    Field("Name",                    "Name",                 "mag_name",                   one_line(100),   "A rename in Xero renames the row."),
+    Field("Name",                    "Name",                 "mag_name",                   one_line(100),   "A rename in Xero renames the row.", required="Give it a name in Xero.", who="bookkeeper"),
     Link ("Tracking Category",       "category",             "mag_trackingcategoryid@odata.bind", bind("mag_trackingcategories"), required="Read the reference data again."),
     Field("Status",                  "Status",               "mag_xerostatus",             STATUS,          "What is not ACTIVE stays, and cannot be used."),
     Constant("ACTIVE",                                       "mag_xerostatus",             "Xero does not always say.", otherwise=True),
@@ -89,5 +89,5 @@ ORDER = (
 def options(category: Read[str, Any]) -> list[dict[str, Any]]:
     """Return the options inside a TrackingCategory; those of an archived category are archived with it."""
     archived = category.get("Status") not in (None, "ACTIVE")
-    found = [dict(option) for option in category.get("Options") or ()]
+    found = [dict(option) for option in category.get("Options") or () if isinstance(option, Read)]
     return [option | {"Status": category["Status"]} for option in found] if archived else found

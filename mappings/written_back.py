@@ -7,7 +7,8 @@ invoice), ``now`` (an instant of the Web API) and ``connector``, only when the i
 from decimal import Decimal
 
 from mappings.choices import ExportStatus
-from mappings.convert import bind, guid, money, text
+from mappings.convert import bind, guid, text
+from mappings.invoice_status import AS_XERO_HAS_IT
 from mappings.table import Constant, Field, Link, Mapping, local, when
 
 E_MAIL_BY_DEFAULT = when(
@@ -21,14 +22,9 @@ E_MAIL_BY_DEFAULT = when(
 WRITTEN_BACK = local("WRITTEN_BACK", Mapping("Invoice, Written Back", "Invoice", "invoice", (
     #     Xero                       JSON name          Dynamics 365                       written as   note
     Field("Invoice ID",              "InvoiceID",       "mag_xeroid",                      guid),
-    Field("Invoice Number",          "InvoiceNumber",   "mag_xeroinvoicenumber",           text(255)),
-    Field("Status",                  "Status",          "mag_xeroinvoicestatus",           text(20)),
+    *AS_XERO_HAS_IT,
     Link ("Page in Xero",            "deep_link",       "mag_xeroinvoiceurl",              text(500)),
     Link ("Online Invoice URL",      "pay_now_link",    "mag_xeropaynowlink",              text(500),   "Sales invoices, once submitted or approved."),
-    Field("Total Tax",               "TotalTax",        "mag_xerotax",                     money),
-    Field("Amount Due",              "AmountDue",       "mag_amountdue",                   money),
-    Field("Amount Paid",             "AmountPaid",      "mag_amountpaid",                  money),
-    Field("Amount Credited",         "AmountCredited",  "mag_amountcredited",              money),
     Constant(Decimal(0),                                "mag_amountcredited",              "A new document has no credit.", otherwise=True),
     Constant(ExportStatus.YES.value,                    "mag_exportstatus",                "Set to Yes."),
     Link ("Time of the transfer",    "now",             "mag_exportdate",                  text(20)),

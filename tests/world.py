@@ -151,7 +151,7 @@ class World:
         connectors.write(self.store, connector)
         for flow in FLOWS:
             if isinstance(flow.source, FromXero) and flow.enabled is not (flow.name in flows):
-                self.flow(connector, flow.name, mag_enabled=flow.name in flows)
+                self._switch(connector, flow.name, mag_enabled=flow.name in flows)
         for step in reference_data.load_now(connector, self.services, self.clock.now()):
             assert step.error is None, (step.title, step.error)
             assert not step.problems, (step.title, step.problems)
@@ -170,6 +170,20 @@ class World:
         """Add the connector's own row of *flow* (mag_enabled, mag_everyminutes, mag_lookbackdays); return its id."""
         bind = {"mag_xeroconnectorid@odata.bind": f"/mag_xeroconnectors({connector.id})"}
         return self.post("mag_xeroflows", {"mag_name": flow, "mag_flow": flow, **bind, **columns})
+
+    def enable(self, connector: Connector, *flows: str, every: int) -> None:
+        """Let these flows from Xero run for *connector*, and look every so many minutes."""
+        for flow in flows:
+            self._switch(connector, flow, mag_enabled=True, mag_everyminutes=every)
+        connectors.refresh(self.services, self.connector(connector))
+
+    def _switch(self, connector: Connector, flow: str, **columns: Any) -> None:
+        where = f"_mag_xeroconnectorid_value%20eq%20{connector.id}%20and%20mag_flow%20eq%20'{flow}'"
+        rows = self.get(f"mag_xeroflows?$filter={where}")["value"]
+        if rows:
+            self.patch(f"mag_xeroflows({rows[0]['mag_xeroflowid']})", columns)
+        else:
+            self.flow(connector, flow, **columns)
 
     def connector(self, connector: Connector) -> Connector:
         found = connectors.find(self.store, connector.key)

@@ -6,12 +6,11 @@ import argparse
 import logging
 from pathlib import Path
 
-import requests
-import simplejson
 from werkzeug.serving import make_server
 
 from sandbox.console.app import create_app
-from sandbox.demo.dynamics import Dynamics, Refused
+from sandbox.console.looking import Looker
+from sandbox.demo.dynamics import Dynamics
 from sandbox.demo.xero import BOOKKEEPERS, Books
 
 
@@ -27,21 +26,8 @@ def main() -> None:
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     dynamics = Dynamics(arguments.dataverse, arguments.ca_file, f"{arguments.app}/connect/dynamics/callback")
     books = {name: Books(arguments.xero, name) for name in BOOKKEEPERS}
-    app = create_app(dynamics, books, lambda: look(dynamics, arguments.app), arguments.app)
+    app = create_app(dynamics, books, Looker(dynamics, arguments.app).look, arguments.app)
     make_server("localhost", arguments.port, app, threaded=True).serve_forever()
-
-
-def look(dynamics: Dynamics, app: str) -> None:
-    """Ask the app to look for due invoices of every connector; a host that is away looks by itself later."""
-    session = requests.Session()
-    session.trust_env = False
-    environment = dynamics.url.removeprefix("https://")
-    try:
-        for row in dynamics.rows("mag_xeroconnectors", select="mag_xeroconnectorid"):
-            message = {"connector": f"{environment}|{row['mag_xeroconnectorid']}", "flow": "invoices-to-xero"}
-            session.post(f"{app}/admin/functions/sweeps", json={"input": simplejson.dumps(message)}, timeout=10)
-    except (requests.RequestException, Refused):
-        return
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The console's pages: the board, an invoice's record, a Xero document, and the forms a person sends."""
+"""The console: the board, the pages of Dynamics 365 (an invoice's record, customers) and the forms a person sends there."""
 
 from __future__ import annotations
 
@@ -6,16 +6,17 @@ import hashlib
 import secrets
 from collections.abc import Callable, Mapping
 from datetime import date, datetime, timedelta
-from decimal import Decimal, InvalidOperation
 from typing import Any
 
 import requests
 from flask import Flask, Response, abort, flash, redirect, render_template, request, url_for
-from werkzeug.datastructures import ImmutableMultiDict
 from werkzeug.wrappers import Response as AnyResponse
 
 from mappings.choices import ExportStatus
-from sandbox.console.board import CURRENCY, Document, Invoice, Reader, money, plain, tone
+from sandbox.console import forms, xero_pages
+from sandbox.console import record as beside
+from sandbox.console.board import CURRENCY, Invoice, Reader, money, plain, tone
+from sandbox.console.forms import Form, Wrong
 from sandbox.demo import dynamics as dynamics_365
 from sandbox.demo import xero
 from sandbox.demo.dynamics import Dynamics, Json, label
@@ -25,7 +26,7 @@ from sandbox.demo.xero import Books
 LINES = 3
 TRACKING = "mag_invoicedetail_trackingoption"
 SHOWN = (
-    ("Customer", "_customerid_value"), ("Name", "name"), ("Invoice Type", "mag_invoicetype"), ("Currency", "_transactioncurrencyid_value"),
+    ("Customer", "_customerid_value"), ("Name", "name"), ("State", "statecode"), ("Status Reason", "statuscode"), ("Invoice Type", "mag_invoicetype"), ("Currency", "_transactioncurrencyid_value"),
     ("Date Delivered", "datedelivered"), ("Due Date", "duedate"), ("Total Amount", "totalamount"), ("Description", "description"),
     ("Reference", "mag_reference"), ("Line Amount Types", "mag_lineamounttypes"), ("Xero Connector", "_mag_xeroconnectorid_value"),
     ("Add to Xero", "mag_addtoxero"), ("Synched With Xero", "mag_synchedwithxero"), ("Export Status", "mag_exportstatus"),
@@ -35,12 +36,8 @@ SHOWN = (
 )  # fmt: skip
 
 
-class Wrong(Exception):
-    """A form was filled in so that nothing can be done with it; the message is one sentence for the person."""
-
-
 def create_app(dynamics: Dynamics, books: Mapping[str, Books], look: Callable[[], None], app_url: str) -> Flask:
-    """Build the console; *look* asks the app to look for due invoices, as Dataverse's webhook will."""
+    """Build the console; *look* asks the app to look for what is due, as the webhooks will."""
     app = Flask(__name__)
     app.secret_key = secrets.token_bytes(32)
     app.jinja_env.filters.update(money=money, plain=plain, tone=tone)
@@ -105,10 +102,12 @@ def create_app(dynamics: Dynamics, books: Mapping[str, Books], look: Callable[[]
         columns = [(words, label(row, name) or row.get(name)) for words, name in SHOWN]
         return render_template(
             "record.html",
-            invoice=Invoice.of(row),
+            invoice=Invoice.of(row, reader.environment),
             row=row,
             columns=columns,
             lines=lines,
+            payments=beside.payments(dynamics, str(id)),
+            credit_notes=beside.credit_notes(dynamics, str(id)),
             events=reader.events(str(id)),
             choices=_choices(dynamics),
             codes=_codes(dynamics),
@@ -161,34 +160,23 @@ def create_app(dynamics: Dynamics, books: Mapping[str, Books], look: Callable[[]
             return redirect(url_for("board"))
         return redirect(f"/invoices/{request.args.get('id', '')}")
 
-    @app.get("/xero/<organisation>/<uuid:id>")
-    def document(organisation: str, id: object) -> str | tuple[str, int]:
-        if organisation not in books:
+    @app.get("/customers")
+    def customers() -> str:
+        return render_template("customers.html", customers=list(beside.customers(dynamics)))
+
+    @app.get("/customers/<set>/<uuid:id>")
+    def customer(set: str, id: object) -> str | tuple[str, int]:
+        if set not in beside.CUSTOMERS:
             abort(404)
-        state = books[organisation].state()
-        body = next((found for found in state["invoice"] if found["InvoiceID"] == str(id)), None)
-        if body is None:
-            return render_template(
-                "message.html", title="There is no such document", message=f"{organisation} has none of this id."
-            ), 404
-        contacts = {contact["ContactID"]: contact for contact in state["contact"]}
-        paid = [payment for payment in state["payment"] if payment["Invoice"]["InvoiceID"] == str(id)]
-        shown = Document.of(organisation, body, {key: contact["Name"] for key, contact in contacts.items()})
-        contact = contacts[body["Contact"]["ContactID"]]
-        return render_template("document.html", document=shown, body=body, contact=contact, payments=paid)
-
-    @app.post("/xero/<organisation>/<uuid:id>/<action>")
-    def act(organisation: str, id: object, action: str) -> AnyResponse:
-        if organisation not in books or action not in ("approve", "pay", "void"):
-            abort(404)
-
-        def write() -> str:
-            getattr(books[organisation], action)(str(id))
-            return f"{ {'approve': 'Approved', 'pay': 'Paid', 'void': 'Voided'}[action] } in {organisation}."
-
-        return _done(
-            write,
-            url_for("document", organisation=organisation, id=id) if request.form.get("from") == "document" else url_for("board"),
+        try:
+            found = beside.customer(dynamics, set, str(id))
+        except dynamics_365.Refused as refused:
+            return render_template("message.html", title="There is no such customer", message=str(refused)), 404
+        return render_template(
+            "customer.html",
+            customer=found,
+            invoices=beside.invoices_of(dynamics, str(id), reader.environment),
+            events=reader.events(str(id), beside.CUSTOMERS[set][0]),
         )
 
     def _done(write: Callable[[], str], back: str) -> AnyResponse:
@@ -203,6 +191,7 @@ def create_app(dynamics: Dynamics, books: Mapping[str, Books], look: Callable[[]
     def _back(id: object) -> str:
         return url_for("record", id=id) if request.form.get("from") == "record" else url_for("board")
 
+    xero_pages.add(app, books, reader, _done)
     return app
 
 
@@ -254,7 +243,7 @@ def _customer(chosen: str) -> Json:
     return {f"customerid_{table.rstrip('s')}@odata.bind": f"/{chosen}"}
 
 
-def _invoice(dynamics: Dynamics, form: ImmutableMultiDict[str, str]) -> Json:
+def _invoice(dynamics: Dynamics, form: Form) -> Json:
     """Build an invoice with its lines from the quick form; raises Wrong."""
     customer = _customer(form.get("customer", ""))
     row = dynamics.read(form["customer"], select="_transactioncurrencyid_value")
@@ -280,11 +269,11 @@ def _invoice(dynamics: Dynamics, form: ImmutableMultiDict[str, str]) -> Json:
     return body
 
 
-def _line(form: ImmutableMultiDict[str, str], number: int) -> Json | None:
+def _line(form: Form, number: int) -> Json | None:
     product, text = form.get(f"product{number}", ""), form.get(f"text{number}", "").strip()
     if not product and not text:
         return None
-    quantity = _number(form.get(f"quantity{number}", "") or "1", "quantity", number)
+    quantity = forms.number(form.get(f"quantity{number}", "") or "1", f"quantity of line {number + 1}")
     if product:
         product_id, _, unit = product.partition(" ")
         return {
@@ -293,7 +282,7 @@ def _line(form: ImmutableMultiDict[str, str], number: int) -> Json | None:
             "quantity": quantity,
             "lineitemnumber": number + 1,
         }
-    price = _number(form.get(f"price{number}", "") or "0", "price", number)
+    price = forms.number(form.get(f"price{number}", "") or "0", f"price of line {number + 1}")
     return {
         "isproductoverridden": True,
         "productdescription": text,
@@ -303,34 +292,19 @@ def _line(form: ImmutableMultiDict[str, str], number: int) -> Json | None:
     }
 
 
-def _number(text: str, what: str, number: int) -> Decimal:
-    try:
-        value = Decimal(text.replace(",", ""))
-    except InvalidOperation:
-        raise Wrong(f"The {what} of line {number + 1} is not a number.") from None
-    if not value.is_finite():
-        raise Wrong(f"The {what} of line {number + 1} is not a number.")
-    return value
-
-
-def _changes(form: ImmutableMultiDict[str, str]) -> dict[str, Any]:
+def _changes(form: Form) -> dict[str, Any]:
     changed: dict[str, Any] = {}
     if form.get("customer"):
         changed |= _customer(form["customer"])
     for name in ("duedate", "datedelivered"):
         if name in form:
-            changed[name] = _typed_day(form[name], name)
+            changed[name] = _typed_day(form, name)
     return changed
 
 
-def _typed_day(text: str, name: str) -> str | None:
-    if not text:
-        return None
-    try:
-        day = date.fromisoformat(text)
-    except ValueError:
-        raise Wrong("Type a date as yyyy-mm-dd.") from None
-    return midnight(day) if name == "datedelivered" else day.isoformat()
+def _typed_day(form: Form, name: str) -> str | None:
+    typed = forms.day(form, name)
+    return midnight(date.fromisoformat(typed)) if typed and name == "datedelivered" else typed or None
 
 
 def _day(moment: str | None) -> str:

@@ -82,6 +82,7 @@ BILLING_CONTACTS = {  # account → contacts an invoice is sent to, beside the p
 }
 UNIT_GROUPS = {  # group → units: short name → (name, how many of the base unit)
     "goods": {"each": ("Each", 1), "dozen": ("Dozen", 12)}, "time": {"hour": ("Hour", 1), "day": ("Day", 8)},
+    "default unit": {"primary unit": ("Primary Unit", 1)},  # every environment is made with it
 }
 PRODUCTS = (  # short name, number, name, group, default unit, structure (1 product, 3 bundle), parent bundle, price NZD
     ("consulting",  "CON-01",  "Consulting",                    "time",  "hour", 1, None,       "185.00"),
@@ -300,7 +301,7 @@ def _seed_customers(environment: Environment) -> None:
 def _seed_catalogue(environment: Environment) -> None:
     for group, units in UNIT_GROUPS.items():
         base = next(iter(units))
-        environment.seed("uomschedule", uomscheduleid=ID[f"{group} units"], name=group.capitalize(), baseuomname=units[base][0])
+        environment.seed("uomschedule", uomscheduleid=ID[f"{group} units"], name=group.title(), baseuomname=units[base][0])
         for unit, (name, quantity) in units.items():
             environment.seed(
                 "uom",

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from .environment import Caller, Environment
 
 ACTIVE, CLOSED, PAID, CANCELED = 0, 1, 2, 3
+DRAFT = 2, 0
 DETAIL_ERROR, MISSING_PRICE_LIST, NOT_IN_PRICE_LIST = 1, 2, 11
 BUNDLE_STRUCTURE, BUNDLE_LINE = 3, 2
 DELETED_WITH_PARENT = frozenset({("invoicedetail", "invoiceid")})
@@ -62,7 +63,9 @@ def fill_currency(environment: Environment, table: str, row: Row) -> None:
 
 
 def before_create(environment: Environment, table: str, row: Row, values: Mapping[str, Value]) -> None:
-    """Apply what creating an invoice or a line asks for; raises Refused."""
+    """Apply what creating an invoice, a line or a product asks for; raises Refused."""
+    if table == "product" and "statuscode" not in values:
+        row["statecode"], row["statuscode"] = DRAFT  # unless the organization makes products in active state
     if table == "invoicedetail":
         invoice = environment.require("invoice", _id(row["invoiceid"]))
         _refuse_read_only(invoice, "invoice")

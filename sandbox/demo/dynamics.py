@@ -63,6 +63,10 @@ class Dynamics:
         """Change columns of a row."""
         self._ask("PATCH", path, columns, {"If-Match": "*"})
 
+    def delete(self, path: str) -> None:
+        """Delete a row."""
+        self._ask("DELETE", path)
+
     def link(self, path: str, relation: str, other: str) -> None:
         """Link a row to another one by a many-to-many relationship."""
         self._ask("POST", f"{path}/{relation}/$ref", {"@odata.id": f"{self.url}/api/data/v9.2/{other}"})

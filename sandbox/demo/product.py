@@ -25,7 +25,16 @@ from sandbox.processes import Processes, ProcessFailed
 from shared.settings import SETTINGS
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-FLOW = "invoices-to-xero"
+TO_XERO = "invoices-to-xero"
+NEW_INVOICES, STATUS, PAYMENTS, CREDIT_NOTES, BALANCES = FROM_XERO = (
+    "invoices-from-xero",
+    "invoice-status-from-xero",
+    "payments-from-xero",
+    "credit-notes-from-xero",
+    "balances-from-xero",
+)
+FLOWS = (TO_XERO, *FROM_XERO)
+"""The flows the demo shows."""
 LOOK_EVERY = 3.0
 
 
@@ -114,14 +123,19 @@ class Product:
             self.processes.stop(name, grace=8)
         self.processes.stop_all()
 
-    def look_now(self) -> None:
-        """Have the app look for due invoices now, as its timer does every five minutes."""
-        for row_id in self.connectors.values():
-            message = {"connector": f"localhost:{self.ports.dataverse}|{row_id}", "flow": FLOW}
-            self.trigger("sweeps", simplejson.dumps(message))
+    def look_now(self, *flows: str, organisation: str = "") -> None:
+        """Have the app look now for what these flows find due, as its timer does by itself; unless said otherwise for invoices to
+        send, of every organisation."""
+        for row_id in [self.connectors[organisation]] if organisation else self.connectors.values():
+            for flow in flows or (TO_XERO,):
+                message = {"connector": f"localhost:{self.ports.dataverse}|{row_id}", "flow": flow}
+                self.trigger("sweeps", simplejson.dumps(message))
 
     def keep_looking(self, every: float = LOOK_EVERY) -> None:
-        """Have the app look for due invoices every few seconds from now on."""
+        """Have the app look for invoices to send every few seconds from now on.
+
+        Never for what is new in Xero: each such look is a call, and Xero allows sixty a minute.
+        """
 
         def look() -> None:
             while not self._stop_looking.wait(every):

@@ -1,4 +1,4 @@
-"""The demo itself: connect two organisations, write invoices, flag them, watch, put one right, verify, report."""
+"""The demo's first act: connect two organisations, write invoices, flag them, watch, put one right."""
 
 from __future__ import annotations
 
@@ -17,11 +17,14 @@ from sandbox.demo import connecting
 from sandbox.demo.connecting import Unfinished
 from sandbox.demo.dynamics import Json, label
 from sandbox.demo.invoices import INVOICES, NEW_CUSTOMERS, Line, Planned
-from sandbox.demo.product import FLOW, Product
+from sandbox.demo.product import BALANCES, FLOWS, NEW_INVOICES, STATUS, TO_XERO, Product
 from sandbox.demo.xero import NZ, UK
 
 AUCKLAND = ZoneInfo("Pacific/Auckland")
 PATIENCE = 150.0
+EVERY = {TO_XERO: 1, BALANCES: 1, NEW_INVOICES: 5, STATUS: 5}
+"""How often some flows look, in minutes: one that looks into Xero each minute would use up the day's calls of a new app in some hours."""
+CURRENCY = {NZ: "NZD", UK: "GBP"}
 COLUMNS = (
     "invoiceid,invoicenumber,name,totalamount,mag_addtoxero,mag_synchedwithxero,mag_exportstatus,mag_exportdate,mag_xeroid,mag_xeroinvoicenumber,"
     "mag_xeroinvoicestatus,mag_xeroinvoiceurl,mag_xeropaynowlink,mag_xerotax,mag_amountdue,mag_amountpaid,mag_amountcredited,"
@@ -97,7 +100,7 @@ class Story:
 
     def flag(self) -> None:
         """Set Add to Xero on every invoice."""
-        self._calls_before = len(self._log())
+        self._calls_before = self.calls_so_far()
         for one in self.followed:
             self.dynamics.change(f"invoices({one.id})", mag_addtoxero=True)
             one.flagged = time.monotonic()
@@ -115,7 +118,7 @@ class Story:
             if all(one.is_done for one in self.followed):
                 break
             time.sleep(0.4)
-        self.calls = [call for call in self._log()[self._calls_before :] if call["path"].startswith("/api.xro/")]
+        self.calls = self.calls_since(self._calls_before)
 
     def _notice(self, one: Followed, row: Json) -> None:
         one.row = row
@@ -140,6 +143,23 @@ class Story:
                 "mag_synchistories", filter=f"_mag_invoiceid_value eq {one.id}", orderby="mag_eventon desc,createdon desc"
             )
         )
+
+    def account(self, organisation: str, code: str) -> str:
+        """Return the id of the row of an account of Xero."""
+        return self._references[organisation][f"account {code}"].partition("(")[2].rstrip(")")
+
+    def calls_so_far(self) -> int:
+        """Return how many requests Xero has answered, whoever asked."""
+        return len(self._log())
+
+    def calls_since(self, start: int) -> list[Json]:
+        """Return the connector's own calls of Xero since then: the bookkeepers' apps, of one organisation each, name no tenant."""
+        return [call for call in self._log()[start:] if call["path"].startswith("/api.xro/") and call["tenant"]]
+
+    def calls_of_the_last(self, span: timedelta, organisation: str) -> int:
+        """Return how many calls the connector has made of an organisation lately."""
+        tenant, since = self._connector(organisation)["mag_xerotenantid"], datetime.now(UTC) - span
+        return sum(1 for call in self.calls_since(0) if call["tenant"] == tenant and datetime.fromisoformat(call["at"]) > since)
 
     def _connector(self, organisation: str) -> Json:
         rows = list(self.dynamics.rows("mag_xeroconnectors", filter=f"mag_xeroorganizationname eq '{organisation}'"))
@@ -175,10 +195,13 @@ class Story:
             settings |= {"mag_defaultxerostatus": XeroInvoiceStatus.AUTHORISED.value, "mag_markinvoicesassent": True}
         else:
             settings |= {"mag_numbersource": NumberSource.XERO.value}
+        settings["mag_defaultpricelistid@odata.bind"] = f"/pricelevels({ID[f'{CURRENCY[organisation]} prices']})"
         connector = self.product.connectors[organisation]
         self.dynamics.change(f"mag_xeroconnectors({connector})", **settings)
-        flow = {"mag_name": FLOW, "mag_flow": FLOW, "mag_everyminutes": 1}
-        self.dynamics.create("mag_xeroflows", flow | {"mag_xeroconnectorid@odata.bind": f"/mag_xeroconnectors({connector})"})
+        own = {"mag_xeroconnectorid@odata.bind": f"/mag_xeroconnectors({connector})", "mag_enabled": True}
+        for flow in FLOWS:
+            every = {"mag_everyminutes": EVERY[flow]} if flow in EVERY else {}
+            self.dynamics.create("mag_xeroflows", {"mag_name": flow, "mag_flow": flow, **own, **every})
 
     def _written(self, plan: Planned) -> Followed:
         now = today()

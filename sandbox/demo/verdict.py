@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from decimal import Decimal
 from zoneinfo import ZoneInfo
@@ -54,27 +54,17 @@ class Verdict:
                     one.plan.what,
                 )
             )
-        widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-        right = {6, 7}
-        lines = [
-            "  ".join(
-                cell.rjust(width) if n in right else cell.ljust(width)
-                for n, (cell, width) in enumerate(zip(row, widths, strict=True))
-            )
-            for row in rows
-        ]
-        return "\n".join((lines[0].rstrip(), "  ".join("─" * width for width in widths), *(line.rstrip() for line in lines[1:])))
+        return tabulated(rows, right={6, 7})
 
     def summary(self, seconds: float) -> str:
         """Return what it cost, and whether all of it is true."""
         calls = self._story.calls
-        kinds = Counter(f"{call['method']} {ID.sub('/…', call['path'].removeprefix('/api.xro/2.0'))}" for call in calls)
         done = sum(1 for one in self._story.followed if one.id in self._found)
-        told = ", ".join(f"{count} × {kind}" for kind, count in sorted(kinds.items(), key=lambda pair: -pair[1]))
         each = f", {len(calls) / done:.1f} for each document" if done else ""
         lines = [
-            f"Xero was called {len(calls)} times from the flags on{each} (with its customer, items and pay-now link): {told}.",
-            f"Refused by Xero's rate limit (429): {sum(1 for call in calls if call['status'] == 429)}.",
+            f"Xero was called {len(calls)} times from the flags on{each} (with its customer, items and pay-now link,"
+            f" and the first looks for news from Xero): {counted(calls)}.",
+            limited(calls),
         ]
         if self.missing:
             lines += [f"NOT verified, after {seconds:.0f} s:", *(f"  {NOT_OK} {problem}" for problem in self.missing)]
@@ -112,8 +102,8 @@ class Verdict:
         self._found[one.id] = document
         if organisation != one.plan.organisation:
             yield f"it is in the books of {organisation}"
-        yield from _differences("Xero", self._in_xero(one, document, one.plan.expected))
-        yield from _differences("Dynamics 365", self._in_dynamics(one, document))
+        yield from differences("Xero", self._in_xero(one, document, one.plan.expected))
+        yield from differences("Dynamics 365", self._in_dynamics(one, document))
         successes = [row for row in history if label(row, "mag_syncstatus") == "Successful"]
         if len(successes) != 1 or document["InvoiceID"] not in str(successes[0]["mag_details"]):
             yield f"{len(successes)} Sync History rows say that it was created; there must be one that names its Xero id"
@@ -196,8 +186,39 @@ class Verdict:
         )
         if sorted(person["FirstName"] for person in people) != ["Olive", "Rangi", "Stefan"]:
             yield "the additional billing contacts of Ridgeway University are not on its contact in Xero"
-        if limited := sum(1 for call in self._story.calls if call["status"] == 429):
-            yield f"Xero's rate limit refused {limited} calls"
+        if refused := sum(1 for call in self._story.calls if call["status"] == 429):
+            yield f"Xero's rate limit refused {refused} calls"
+
+
+def tabulated(rows: Sequence[tuple[str, ...]], right: set[int]) -> str:
+    """Return rows as lines, the first one underlined; the columns *right* are aligned to that side."""
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    lines = [
+        "  ".join(
+            cell.rjust(width) if n in right else cell.ljust(width)
+            for n, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    ]
+    return "\n".join((lines[0], "  ".join("─" * width for width in widths), *lines[1:]))
+
+
+def counted(calls: list[Json]) -> str:
+    """Name the kinds of calls with their numbers, the most frequent first."""
+    kinds = Counter(f"{call['method']} {ID.sub('/…', call['path'].removeprefix('/api.xro/2.0'))}" for call in calls)
+    return ", ".join(f"{count} × {kind}" for kind, count in sorted(kinds.items(), key=lambda pair: -pair[1]))
+
+
+def limited(calls: list[Json]) -> str:
+    """Say how many of the calls Xero's rate limit refused."""
+    return f"Refused by Xero's rate limit (429): {sum(1 for call in calls if call['status'] == 429)}."
+
+
+def differences(where: str, compared: dict[str, tuple[object, object]]) -> Iterator[str]:
+    """Yield what is not as it must be: *compared* is name → (found, wanted)."""
+    for name, (found, wanted) in compared.items():
+        if found != wanted:
+            yield f"{name} in {where} is {found!r}, not {wanted!r}"
 
 
 def _line(line: Json) -> str:
@@ -214,9 +235,3 @@ def _unexplained(one: Followed, history: list[Json], status: str) -> Iterator[st
     yield from (f"its Sync History does not say “{part}”, but: {words}" for part in one.plan.says if part not in words)
     columns = {"cause": "mag_cause", "fix": "mag_fix", "who acts": "mag_whoacts"}
     yield from (f"its Sync History has no {name}" for name, column in columns.items() if told[-1].get(column) is None)
-
-
-def _differences(where: str, compared: dict[str, tuple[object, object]]) -> Iterator[str]:
-    for name, (found, wanted) in compared.items():
-        if found != wanted:
-            yield f"{name} in {where} is {found!r}, not {wanted!r}"

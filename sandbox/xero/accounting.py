@@ -8,14 +8,28 @@ from typing import Any
 
 from flask import Blueprint, Response, current_app, request
 
-from . import contacts, faults, identity, invoices, items, payments, reference_data, wire
-from .call import Call, Refused
+from . import (
+    bank_transactions,
+    batch_payments,
+    contacts,
+    credit_notes,
+    credits,
+    faults,
+    identity,
+    invoices,
+    items,
+    payments,
+    reference_data,
+    wire,
+)
+from .call import Bare, Call, Refused
+from .credit_rules import CREDIT_NOTES, OVERPAYMENTS, PREPAYMENTS
 from .errors import IdempotencyMismatch, NotFound, Refusal
 from .faults import Fault
 from .log import REPLAYED, faulty
 from .sandbox import Sandbox
 
-View = Callable[..., dict[str, Any] | Refused | Response]
+View = Callable[..., dict[str, Any] | Refused | Bare | Response]
 
 KEY_MEMORY = timedelta(minutes=6)
 LONGEST_KEY = 128
@@ -24,6 +38,7 @@ SETTINGS = ("accounting.settings",)
 CONTACTS = ("accounting.contacts",)
 INVOICES = ("accounting.invoices",)
 PAYMENTS = ("accounting.payments",)
+BANK = ("accounting.banktransactions",)
 # The Scopes page lists Items under both.
 ITEMS = ("accounting.invoices", "accounting.settings")
 
@@ -58,6 +73,30 @@ ROUTES: tuple[tuple[str, str, View, tuple[str, ...]], ...] = (
     ("POST", "/Invoices/<id>",                    invoices.update,                     INVOICES),
     ("GET",  "/Invoices/<id>/OnlineInvoice",      invoices.online_invoice,             INVOICES),
     ("POST", "/Invoices/<id>/Email",              invoices.email,                      INVOICES),
+    ("GET",  "/CreditNotes",                      credits.listed(CREDIT_NOTES),        INVOICES),
+    ("GET",  "/CreditNotes/<id>",                 credits.single(CREDIT_NOTES),        INVOICES),
+    ("PUT",  "/CreditNotes",                      credit_notes.create,                 INVOICES),
+    ("POST", "/CreditNotes",                      credit_notes.update_or_create,       INVOICES),
+    ("POST", "/CreditNotes/<id>",                 credit_notes.update,                 INVOICES),
+    ("PUT",  "/CreditNotes/<id>/Allocations",     credits.allocate(CREDIT_NOTES),      INVOICES),
+    ("DELETE", "/CreditNotes/<id>/Allocations/<allocation_id>", credits.take_back(CREDIT_NOTES), INVOICES),
+    ("GET",  "/Overpayments",                     credits.listed(OVERPAYMENTS),        PAYMENTS),
+    ("GET",  "/Overpayments/<id>",                credits.single(OVERPAYMENTS),        PAYMENTS),
+    ("PUT",  "/Overpayments/<id>/Allocations",    credits.allocate(OVERPAYMENTS),      PAYMENTS),
+    ("DELETE", "/Overpayments/<id>/Allocations/<allocation_id>", credits.take_back(OVERPAYMENTS), PAYMENTS),
+    ("GET",  "/Prepayments",                      credits.listed(PREPAYMENTS),         PAYMENTS),
+    ("GET",  "/Prepayments/<id>",                 credits.single(PREPAYMENTS),         PAYMENTS),
+    ("PUT",  "/Prepayments/<id>/Allocations",     credits.allocate(PREPAYMENTS),       PAYMENTS),
+    ("DELETE", "/Prepayments/<id>/Allocations/<allocation_id>", credits.take_back(PREPAYMENTS), PAYMENTS),
+    ("GET",  "/BankTransactions",                 bank_transactions.listed,            BANK),
+    ("GET",  "/BankTransactions/<id>",            bank_transactions.single,            BANK),
+    ("PUT",  "/BankTransactions",                 bank_transactions.create,            BANK),
+    ("POST", "/BankTransactions",                 bank_transactions.create,            BANK),
+    ("GET",  "/BatchPayments",                    batch_payments.listed,               PAYMENTS),
+    ("GET",  "/BatchPayments/<id>",               batch_payments.single,               PAYMENTS),
+    ("PUT",  "/BatchPayments",                    batch_payments.create,               PAYMENTS),
+    ("POST", "/BatchPayments",                    batch_payments.delete,               PAYMENTS),
+    ("POST", "/BatchPayments/<id>",               batch_payments.delete_one,           PAYMENTS),
     ("GET",  "/Payments",                         payments.listed,                     PAYMENTS),
     ("GET",  "/Payments/<id>",                    payments.single,                     PAYMENTS),
     ("PUT",  "/Payments",                         payments.create,                     PAYMENTS),
@@ -69,6 +108,16 @@ ROUTES: tuple[tuple[str, str, View, tuple[str, ...]], ...] = (
     ("PUT",  "/Contacts/<id>/History",            reference_data.note("contact"),      CONTACTS),
     ("GET",  "/Items/<id>/History",               reference_data.history("item"),      ITEMS),
     ("PUT",  "/Items/<id>/History",               reference_data.note("item"),         ITEMS),
+    ("GET",  "/CreditNotes/<id>/History",         reference_data.history("credit note"), INVOICES),
+    ("PUT",  "/CreditNotes/<id>/History",         reference_data.note("credit note"),  INVOICES),
+    ("GET",  "/Overpayments/<id>/History",        reference_data.history("overpayment"), PAYMENTS),
+    ("PUT",  "/Overpayments/<id>/History",        reference_data.note("overpayment"),  PAYMENTS),
+    ("GET",  "/Prepayments/<id>/History",         reference_data.history("prepayment"), PAYMENTS),
+    ("PUT",  "/Prepayments/<id>/History",         reference_data.note("prepayment"),   PAYMENTS),
+    ("GET",  "/BankTransactions/<id>/History",    reference_data.history("bank transaction"), BANK),
+    ("PUT",  "/BankTransactions/<id>/History",    reference_data.note("bank transaction"), BANK),
+    ("GET",  "/BatchPayments/<id>/History",       reference_data.history("batch payment"), PAYMENTS),
+    ("PUT",  "/BatchPayments/<id>/History",       reference_data.note("batch payment"), PAYMENTS),
     ("GET",  "/Payments/<id>/History",            reference_data.history("payment"),   PAYMENTS),
     ("PUT",  "/Payments/<id>/History",            reference_data.note("payment"),      PAYMENTS),
 )
@@ -125,7 +174,7 @@ def _remembered(sandbox: Sandbox, call: Call, view: View, fault: Fault | None, i
     """Answer from the memory of the Idempotency-Key, or do the work and remember the answer, errors included."""
     key = request.headers.get("Idempotency-Key", "")
     with sandbox.store.transaction():
-        if not key or request.method == "GET":
+        if not key or request.method in ("GET", "DELETE"):
             return _worked(call, view, fault, ids)
         now = sandbox.clock.now()
         id, fingerprint = f"{call.app}/{key}", _fingerprint()
@@ -167,6 +216,8 @@ def _worked(call: Call, view: View, fault: Fault | None, ids: dict[str, str]) ->
         return _internal_error()
     if isinstance(answer, Response):
         return answer
+    if isinstance(answer, Bare):
+        return body(answer.payload)
     if isinstance(answer, Refused):
         return body(
             {

@@ -17,7 +17,16 @@ from .store import Document, Store
 TIME_ZONES = {"NEWZEALANDSTANDARDTIME": "Pacific/Auckland", "GMTSTANDARDTIME": "Europe/London"}
 PAGE_SIZE, LARGEST_PAGE = 100, 1000
 # A stored document points at another by id alone; these are the kinds behind the property names.
-REFERENCES = {"Contact": ("contact", "ContactID"), "Invoice": ("invoice", "InvoiceID"), "Account": ("account", "AccountID")}
+REFERENCES = {
+    "Contact": ("contact", "ContactID"),
+    "Invoice": ("invoice", "InvoiceID"),
+    "CreditNote": ("credit note", "CreditNoteID"),
+    "Overpayment": ("overpayment", "OverpaymentID"),
+    "Prepayment": ("prepayment", "PrepaymentID"),
+    "BatchPayment": ("batch payment", "BatchPaymentID"),
+    "Account": ("account", "AccountID"),
+    "BankAccount": ("account", "AccountID"),
+}
 
 
 @dataclass(frozen=True)
@@ -25,6 +34,13 @@ class Refused:
     """A 400 with the elements that failed validation."""
 
     elements: list[Document]
+
+
+@dataclass(frozen=True)
+class Bare:
+    """An answer without Xero's envelope."""
+
+    payload: Document
 
 
 @dataclass
@@ -83,7 +99,7 @@ class Call:
         return self.store.get(self.tenant, kind, id)
 
     def read(self, row: Document, path: list[str]) -> Any:
-        """Return the value at a path, following references to contacts, invoices and accounts."""
+        """Return the value at a path, following references to other documents."""
         value: Any = row
         for name in path:
             if not isinstance(value, dict):

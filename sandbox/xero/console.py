@@ -1,17 +1,25 @@
-"""The sandbox's own switches, which the real Xero does not have: faults, time, the log, everything stored."""
+"""The sandbox's own switches, which the real Xero does not have: faults, time, the log, everything stored, a bookkeeper."""
 
 from dataclasses import asdict
 from typing import Any
 
 from flask import Blueprint, Response, current_app, jsonify, request
 
-from . import faults, wire
+from . import bookkeeper, faults, wire
+from .bookkeeper import Unknown
+from .call import Call
+from .errors import Invalid, Refusal
 from .sandbox import Sandbox
 
 KINDS = (
     "contact",
     "invoice",
     "payment",
+    "batch payment",
+    "credit note",
+    "overpayment",
+    "prepayment",
+    "bank transaction",
     "item",
     "account",
     "tax rate",
@@ -33,6 +41,8 @@ def blueprint() -> Blueprint:
     console.add_url_rule("/sandbox/log", "no log", clear_log, methods=["DELETE"])
     console.add_url_rule("/sandbox/state", "state", state, methods=["GET"])
     console.add_url_rule("/sandbox/change", "change", change, methods=["POST"])
+    console.add_url_rule("/sandbox/books", "books", actions, methods=["GET"])
+    console.add_url_rule("/sandbox/books/<action>", "book", book, methods=["POST"])
     console.add_url_rule("/sandbox/reset", "reset", reset, methods=["POST"])
     return console
 
@@ -42,9 +52,9 @@ def _sandbox() -> Sandbox:
     return sandbox
 
 
-def _bad(problem: Exception) -> Response:
+def _bad(problem: Exception, status: int = 400) -> Response:
     response = jsonify(error=str(problem))
-    response.status_code = 400
+    response.status_code = status
     return response
 
 
@@ -102,6 +112,38 @@ def change() -> Response:
     except KeyError as problem:
         return _bad(problem)
     return _exact(_public(changed))
+
+
+def actions() -> Response:
+    """GET /sandbox/books: what a bookkeeper can do, with the parameters of each."""
+    return jsonify(bookkeeper.described())
+
+
+def book(action: str) -> Response:
+    """POST /sandbox/books/{action} `{"organisation", …}`: do what a bookkeeper does in Xero; answers the stored document.
+
+    A refusal is a 400 with Xero's own sentences in *error*; an unknown document, action or organisation is a 404.
+    """
+    sandbox = _sandbox()
+    try:
+        asked = wire.loads(request.get_data())
+        if not isinstance(asked, dict):
+            raise ValueError("The body must be a JSON object.")
+        done = bookkeeper.run(Call(sandbox, _tenant(sandbox, asked.pop("organisation", "")), app=""), action, asked)
+    except Unknown as problem:
+        return _bad(problem, 404)
+    except Invalid as problem:
+        return _bad(Invalid(*problem.problems, *problem.contact))
+    except (Refusal, ValueError) as problem:
+        return _bad(problem)
+    return _exact(_public(done))
+
+
+def _tenant(sandbox: Sandbox, organisation: Any) -> str:
+    try:
+        return sandbox.organisation(str(organisation))
+    except KeyError as problem:
+        raise Unknown(f"There is no organisation {organisation!r}.") from problem
 
 
 def reset() -> Response:

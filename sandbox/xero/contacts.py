@@ -49,6 +49,7 @@ NOT_IN_SUMMARY = {
     *("Addresses", "Balances", "ContactGroups", "ContactPersons", "IsCustomer", "IsSupplier"),
     *("SalesDefaultAccountCode", "PurchasesDefaultAccountCode", "SalesTrackingCategories", "PurchasesTrackingCategories"),
 }
+CREDIT_KINDS = ("credit note", "overpayment", "prepayment")
 SEARCHED = ("Name", "FirstName", "LastName", "ContactNumber", "CompanyNumber", "EmailAddress")
 
 
@@ -101,20 +102,31 @@ def active_by_name(call: Call, name: str) -> Document | None:
 
 
 def balances(call: Call) -> dict[str, Document]:
-    """Return what every contact with an approved document owes and is owed, in the base currency."""
+    """Return what every contact with an approved document owes and is owed, in the base currency.
+
+    Credit that is left is taken off what is outstanding, not off what is overdue: it has no due date.
+    """
     today, found = call.today().isoformat(), dict[str, Document]()
+
+    def owed(document: Document, amount: str) -> tuple[Document, Decimal]:
+        side = "AccountsReceivable" if document["Type"].startswith(("ACCREC", "RECEIVE")) else "AccountsPayable"
+        sides = found.setdefault(
+            document["Contact"]["ContactID"],
+            {name: {"Outstanding": Decimal(0), "Overdue": Decimal(0)} for name in ("AccountsReceivable", "AccountsPayable")},
+        )
+        return sides[side], wire.money(Decimal(document[amount]) / Decimal(document["CurrencyRate"]))
+
     for invoice in call.store.all(call.tenant, "invoice"):
         if invoice["Status"] not in ("AUTHORISED", "PAID"):
             continue
-        side = "AccountsReceivable" if invoice["Type"] == "ACCREC" else "AccountsPayable"
-        sides = found.setdefault(
-            invoice["Contact"]["ContactID"],
-            {name: {"Outstanding": Decimal(0), "Overdue": Decimal(0)} for name in ("AccountsReceivable", "AccountsPayable")},
-        )
-        due = wire.money(Decimal(invoice["AmountDue"]) / Decimal(invoice["CurrencyRate"]))
-        sides[side]["Outstanding"] += due
+        side, due = owed(invoice, "AmountDue")
+        side["Outstanding"] += due
         if invoice.get("DueDate", today) < today:
-            sides[side]["Overdue"] += due
+            side["Overdue"] += due
+    for credit in (row for kind in CREDIT_KINDS for row in call.store.all(call.tenant, kind)):
+        if credit["Status"] in ("AUTHORISED", "PAID"):
+            side, left = owed(credit, "RemainingCredit")
+            side["Outstanding"] -= left
     return found
 
 

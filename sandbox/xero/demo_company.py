@@ -1,6 +1,6 @@
 """Two organisations to try things on: Demo Company (NZ) and Demo Company (UK). Every id is derived, every date fixed."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -12,6 +12,9 @@ from .store import Document, Store
 NAMESPACE = UUID("6f2d1a0e-3c4b-5a69-8788-96a5b4c3d2e1")
 OPENED = datetime(2026, 9, 1, tzinfo=UTC)
 NEXT_NUMBER = 55
+NEXT_CREDIT_NUMBER = 26
+# What a payment may point at.
+PAID = ("Invoice", "CreditNote", "Overpayment", "Prepayment")
 
 
 def derived(*parts: str) -> str:
@@ -325,10 +328,11 @@ INVOICES: dict[str, tuple[tuple[str, str, str, str, str, str, str, str, str, str
 def key_of(kind: str, body: Mapping[str, Any]) -> str:
     """Return the natural key the store keeps for a document of this kind."""
     if kind == "payment":
-        return str(body["Invoice"]["InvoiceID"])
+        return next(str(value) for name in PAID for value in body.get(name, {}).values())
     names = {
         "contact": "Name",
         "invoice": "InvoiceNumber",
+        "credit note": "CreditNoteNumber",
         "item": "Code",
         "account": "Code",
         "currency": "Code",
@@ -353,14 +357,16 @@ def fill(store: Store) -> None:
             ("contact", "ContactID", [_contact(tenant, *row) for row in CONTACTS[tenant]]),
             ("invoice", "InvoiceID", [_invoice(tenant, organisation["BaseCurrency"], *row) for row in INVOICES[tenant]]),
             ("payment", "PaymentID", _payments(tenant)),
+            ("credit note", "CreditNoteID", _credit_notes(store, tenant)),
         ):
             _keep(store, tenant, kind, id_name, rows, moments)
         store.put(tenant, "numbering", "ACCREC", {"next": NEXT_NUMBER})
+        store.put(tenant, "numbering", "ACCRECCREDIT", {"next": NEXT_CREDIT_NUMBER})
 
 
 def _keep(store: Store, tenant: str, kind: str, id_name: str, rows: Iterable[Document], moments: Iterable[datetime]) -> None:
     for row, at in zip(rows, moments, strict=False):
-        if kind in ("account", "item", "contact", "invoice", "payment"):
+        if kind in ("account", "item", "contact", "invoice", "payment", "credit note"):
             row["UpdatedDateUTC"] = at.isoformat()
         store.put(tenant, kind, row[id_name], row, key_of(kind, row))
 
@@ -562,9 +568,43 @@ def _invoice(
                 "Date": due,
                 "LineItems": [],
                 "Total": credited,
+                "_allocation": derived(tenant, "allocation", number),
             }
         ]
     return invoice
+
+
+def _credit_notes(store: Store, tenant: str) -> Iterator[Document]:
+    """Yield the credit note behind every invoice settled by one: the same lines, dated the day it was applied."""
+    copied = ("Contact", "LineAmountTypes", "SubTotal", "TotalTax", "Total", "CurrencyCode", "CurrencyRate")
+    # Read when it is their turn: the invoices are stored by then.
+    for invoice in store.all(tenant, "invoice"):
+        for row in invoice["CreditNotes"]:
+            yield {
+                "CreditNoteID": row["CreditNoteID"],
+                "CreditNoteNumber": row["CreditNoteNumber"],
+                "Type": "ACCRECCREDIT",
+                "Reference": invoice.get("Reference", ""),
+                **{name: invoice[name] for name in copied},
+                "LineItems": [
+                    {**line, "LineItemID": derived(tenant, "line", row["CreditNoteNumber"], str(position))}
+                    for position, line in enumerate(invoice["LineItems"])
+                ],
+                "BrandingThemeID": invoice["BrandingThemeID"],
+                "Date": row["Date"],
+                "Status": "PAID",
+                "SentToContact": True,
+                "RemainingCredit": Decimal(0),
+                "FullyPaidOnDate": row["Date"],
+                "Allocations": [
+                    {
+                        "AllocationID": row["_allocation"],
+                        "Amount": row["AppliedAmount"],
+                        "Date": row["Date"],
+                        "Invoice": {"InvoiceID": invoice["InvoiceID"]},
+                    }
+                ],
+            }
 
 
 def _payments(tenant: str) -> list[Document]:

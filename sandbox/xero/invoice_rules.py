@@ -68,24 +68,24 @@ def write(call: Call, row: Document, known: Document | None) -> tuple[Document, 
 
     warnings: list[str] = []
     invoice = _merged(call, row, known, status, warnings)
-    contact = _resolved_contact(call, row, known)
+    contact = resolved_contact(call, row, known)
     problems = _problems(call, invoice, known, status)
-    lines = _lines(call, row, invoice, known, status)
+    lines = built_lines(call, row, invoice, known, approved=status in APPROVED)
     if invoice["Type"] in TYPES:
         invoice["LineItems"] = lines.rows
         problems += _add_up(invoice)
     if status in APPROVED and not invoice["LineItems"]:
         problems.append("One or more line items must be specified")
     problems += [text for texts in lines.problems.values() for text in texts]
-    if settled and known and _financially_different(known, invoice):
+    if settled and known and financially_different(known, invoice):
         problems.append(HAS_PAYMENTS)
     if problems:
         raise Invalid(*problems, lines=lines.problems)
 
     if contact is None:
-        contact = _written_contact(call, row["Contact"])
+        contact = written_contact(call, row["Contact"])
     invoice["Contact"] = {"ContactID": contact["ContactID"]}
-    _note_side(call, contact, invoice["Type"])
+    note_side(call, contact, invoice["Type"])
     if invoice["Type"] == "ACCREC" and not invoice.get("InvoiceNumber"):
         invoice["InvoiceNumber"] = _next_number(call)
     _settle(invoice)
@@ -127,13 +127,8 @@ def _merged(call: Call, row: Mapping[str, Any], known: Document | None, status: 
         invoice.pop("Reference", None)
         invoice.pop("BrandingThemeID", None)
     elif not invoice.get("BrandingThemeID"):
-        themes = call.store.all(call.tenant, "branding theme")
-        invoice["BrandingThemeID"] = next(theme["BrandingThemeID"] for theme in themes if theme["SortOrder"] == 0)
-    day_rate = DAY_RATES.get((base, invoice["CurrencyCode"]), Decimal(1))
-    if "CurrencyRate" not in invoice or (known and "CurrencyCode" in row and "CurrencyRate" not in row):
-        invoice["CurrencyRate"] = day_rate
-    elif not Decimal("0.5") < Decimal(invoice["CurrencyRate"]) / day_rate < 2:
-        warnings.append(f"The currency rate {invoice['CurrencyRate']} differs significantly from the rate of the day {day_rate}")
+        invoice["BrandingThemeID"] = default_theme(call)
+    set_rate(call, invoice, row, known, warnings)
     if "SentToContact" in row and row["SentToContact"] != invoice["SentToContact"]:
         if status in ("AUTHORISED", "PAID"):
             invoice["SentToContact"] = row["SentToContact"]
@@ -142,12 +137,25 @@ def _merged(call: Call, row: Mapping[str, Any], known: Document | None, status: 
     return invoice
 
 
+def default_theme(call: Call) -> str:
+    """Return the branding theme of a document that names none."""
+    themes = call.store.all(call.tenant, "branding theme")
+    return str(next(theme["BrandingThemeID"] for theme in themes if theme["SortOrder"] == 0))
+
+
+def set_rate(call: Call, document: Document, row: Mapping[str, Any], known: Document | None, warnings: list[str]) -> None:
+    """Give the document the rate of the day unless it names one; a strange one is warned about."""
+    day_rate = DAY_RATES.get((call.organisation["BaseCurrency"], document["CurrencyCode"]), Decimal(1))
+    if "CurrencyRate" not in document or (known and "CurrencyCode" in row and "CurrencyRate" not in row):
+        document["CurrencyRate"] = day_rate
+    elif not Decimal("0.5") < Decimal(document["CurrencyRate"]) / day_rate < 2:
+        warnings.append(f"The currency rate {document['CurrencyRate']} differs significantly from the rate of the day {day_rate}")
+
+
 def _problems(call: Call, invoice: Document, known: Document | None, status: str) -> list[str]:
     problems: list[str] = []
     if invoice["Type"] not in TYPES or (known and invoice["Type"] != known["Type"]):
         problems.append(f"Invoice Type '{invoice['Type']}' is not valid")
-    if invoice["LineAmountTypes"] not in ("Exclusive", "Inclusive", "NoTax"):
-        problems.append(f"LineAmountTypes '{invoice['LineAmountTypes']}' is not valid")
     number = invoice.get("InvoiceNumber", "")
     if len(number) > LONGEST_NUMBER or not (number.isascii() and (number.isprintable() or not number)):
         problems.append(f"Invoice Number must be at most {LONGEST_NUMBER} printable ASCII characters")
@@ -156,24 +164,33 @@ def _problems(call: Call, invoice: Document, known: Document | None, status: str
         for other in (call.store.find(call.tenant, "invoice", number) if number else ())
     ):
         problems.append("Invoice # must be unique.")
-    if len(invoice.get("Reference", "")) > LONGEST_REFERENCE:
-        problems.append(f"Reference must not be more than {LONGEST_REFERENCE} characters long")
     if url := invoice.get("Url"):
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.netloc or "xero" in url.lower():
             problems.append("Url must be a valid absolute URL and must not contain 'xero'")
-    if not call.document("currency", invoice["CurrencyCode"]):
-        problems.append(f"Organisation is not subscribed to currency {invoice['CurrencyCode']}")
-    if Decimal(invoice["CurrencyRate"]) <= 0:
-        problems.append("CurrencyRate must be greater than zero")
-    if (theme := invoice.get("BrandingThemeID")) and not call.document("branding theme", theme):
-        problems.append(f"The branding theme '{theme}' could not be found")
+    problems += header_problems(call, invoice)
     if status in APPROVED and not invoice.get("DueDate"):
         problems.append("A DueDate must be specified for approved and submitted invoices")
     if invoice.get("DueDate", invoice["Date"]) < invoice["Date"]:
         problems.append("The DueDate cannot be before the Date")
     if status != "DRAFT" and (locked := lock_problem(call, min(invoice["Date"], (known or invoice)["Date"]))):
         problems.append(locked)
+    return problems
+
+
+def header_problems(call: Call, document: Document) -> list[str]:
+    """Return what is wrong with the fields every kind of document has."""
+    problems: list[str] = []
+    if document["LineAmountTypes"] not in ("Exclusive", "Inclusive", "NoTax"):
+        problems.append(f"LineAmountTypes '{document['LineAmountTypes']}' is not valid")
+    if len(document.get("Reference", "")) > LONGEST_REFERENCE:
+        problems.append(f"Reference must not be more than {LONGEST_REFERENCE} characters long")
+    if not call.document("currency", document["CurrencyCode"]):
+        problems.append(f"Organisation is not subscribed to currency {document['CurrencyCode']}")
+    if Decimal(document["CurrencyRate"]) <= 0:
+        problems.append("CurrencyRate must be greater than zero")
+    if (theme := document.get("BrandingThemeID")) and not call.document("branding theme", theme):
+        problems.append(f"The branding theme '{theme}' could not be found")
     return problems
 
 
@@ -186,7 +203,7 @@ def lock_problem(call: Call, day: str) -> str | None:
     return None
 
 
-def _resolved_contact(call: Call, row: Mapping[str, Any], known: Document | None) -> Document | None:
+def resolved_contact(call: Call, row: Mapping[str, Any], known: Document | None) -> Document | None:
     """Return the contact of the document, or None when it is still to be written with it; raises Invalid, NotFound."""
     if "Contact" not in row:
         if known is None:
@@ -206,7 +223,7 @@ def _resolved_contact(call: Call, row: Mapping[str, Any], known: Document | None
     return None
 
 
-def _written_contact(call: Call, sent: Mapping[str, Any]) -> Document:
+def written_contact(call: Call, sent: Mapping[str, Any]) -> Document:
     """Write the contact sent inside a document; contact persons that are not sent are gone."""
     try:
         return contacts.write(call, {"ContactPersons": [], **sent}, contacts.match(call, sent))
@@ -214,15 +231,16 @@ def _written_contact(call: Call, sent: Mapping[str, Any]) -> Document:
         raise Invalid(contact=problem.problems) from problem
 
 
-def _note_side(call: Call, contact: Document, type: str) -> None:
+def note_side(call: Call, contact: Document, type: str) -> None:
     """Make the contact a customer or supplier with its first document; its UpdatedDateUTC does not notice."""
-    flag = "IsCustomer" if type == "ACCREC" else "IsSupplier"
+    flag = "IsCustomer" if type.startswith(("ACCREC", "RECEIVE")) else "IsSupplier"
     if not contact.get(flag):
         call.store.put(call.tenant, "contact", contact["ContactID"], {**contact, flag: True}, contact["Name"])
 
 
-def _lines(call: Call, row: Mapping[str, Any], invoice: Document, known: Document | None, status: str) -> Lines:
-    terms = Terms(invoice["Type"], invoice["LineAmountTypes"], status in APPROVED)
+def built_lines(call: Call, row: Mapping[str, Any], invoice: Document, known: Document | None, *, approved: bool) -> Lines:
+    """Return the lines of an invoice or credit note: those sent, or those known under what changed above them."""
+    terms = Terms(invoice["Type"], invoice["LineAmountTypes"], approved)
     before: list[Document] = (known or {}).get("LineItems", [])
     if "LineItems" in row:
         return line_items.built(call, terms, row["LineItems"], before)
@@ -248,7 +266,7 @@ def _add_up(invoice: Document) -> list[str]:
     return ["The total of an invoice cannot be negative"] if sums.total < 0 else []
 
 
-def _financially_different(known: Document, invoice: Document) -> bool:
+def financially_different(known: Document, invoice: Document) -> bool:
     def frozen(document: Document) -> Any:
         lines = [[line.get(name) for name in FINANCIAL_LINE] for line in document["LineItems"]]
         return [document.get(name) for name in FINANCIAL], lines
@@ -283,8 +301,19 @@ def keep(call: Call, invoice: Document, known: Document | None) -> Document:
 
 def apply_payment(call: Call, invoice: Document, amount: Decimal, day: str) -> None:
     """Let a payment (or, negative, its removal) move AmountPaid, AmountDue and Status."""
-    paid = Decimal(invoice["AmountPaid"]) + amount
-    changed = {**invoice, "AmountPaid": paid, "AmountDue": Decimal(invoice["AmountDue"]) - amount}
+    _apply(call, invoice, amount, day, {"AmountPaid": Decimal(invoice["AmountPaid"]) + amount})
+
+
+def apply_credit(call: Call, invoice: Document, amount: Decimal, day: str, credits: Document) -> None:
+    """Let an allocation (or, negative, its removal) move AmountCredited, AmountDue and Status.
+
+    *credits* is the invoice's list of credit notes, prepayments or overpayments as it is now, by its name.
+    """
+    _apply(call, invoice, amount, day, {"AmountCredited": Decimal(invoice["AmountCredited"]) + amount, **credits})
+
+
+def _apply(call: Call, invoice: Document, amount: Decimal, day: str, fields: Document) -> None:
+    changed = {**invoice, **fields, "AmountDue": Decimal(invoice["AmountDue"]) - amount}
     if changed["AmountDue"] == 0:
         changed |= {"Status": "PAID", "FullyPaidOnDate": day}
     else:

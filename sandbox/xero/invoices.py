@@ -6,7 +6,7 @@ from typing import Any
 
 from flask import Response, request
 
-from . import contacts, invoice_rules, line_items, wire
+from . import contacts, invoice_rules, line_items, payments, wire
 from .call import Call, Refused
 from .errors import Invalid, NotFound
 from .invoice_rules import contact_of
@@ -15,6 +15,7 @@ from .store import Document
 
 Answer = dict[str, Any] | Refused
 
+CREDITS = ("CreditNotes", "Prepayments", "Overpayments")
 NOT_IN_SUMMARY = ("LineItems", "Payments", "HasAttachments", "CISDeduction")
 
 
@@ -93,14 +94,12 @@ def _refused(call: Call, invoice: Document, problem: str) -> Refused:
 
 def _shown(call: Call, invoice: Document, *, with_lines: bool) -> Document:
     """Write an invoice as a list does; its contact in short."""
-    payments = [p for p in call.store.find(call.tenant, "payment", invoice["InvoiceID"]) if p["Status"] == "AUTHORISED"]
+    paid = [row for row in call.store.find(call.tenant, "payment", invoice["InvoiceID"]) if row["Status"] == "AUTHORISED"]
     return {
         **_dated(invoice),
         "Contact": contacts.shown_in_document(contact_of(call, invoice)),
-        "Payments": [_payment(payment) for payment in payments] if with_lines else [],
-        "CreditNotes": [_dated(row) for row in invoice.get("CreditNotes", [])],
-        "Prepayments": [],
-        "Overpayments": [],
+        "Payments": [payments.shown_in_document(row) for row in paid] if with_lines else [],
+        **{name: [wire.dated(row) for row in invoice.get(name, [])] for name in CREDITS},
         "AmountCredited": invoice["AmountCredited"],
         "HasAttachments": False,
         "InvoiceAddresses": [],
@@ -113,46 +112,17 @@ def _shown_as_written(call: Call, invoice: Document, warnings: list[str]) -> Doc
     shown = {
         **_dated(invoice),
         "Contact": contacts.shown_as_written(contact_of(call, invoice)),
-        "Prepayments": [],
-        "Overpayments": [],
+        "Prepayments": [wire.dated(row) for row in invoice.get("Prepayments", [])],
+        "Overpayments": [wire.dated(row) for row in invoice.get("Overpayments", [])],
         "LineItems": [{**line_items.shown(line, call.places), "ValidationErrors": []} for line in invoice["LineItems"]],
     }
     return shown | ({"Warnings": wire.messages(warnings)} if warnings else {})
 
 
 def _dated(document: Document) -> Document:
-    """Write the stored fields of an invoice or of a credit note on it, dates both ways."""
-    shown = (
-        {"HasErrors": False, "InvoicePaymentServices": [], "IsDiscounted": "TotalDiscount" in document}
-        if "Type" in document
-        else {}
-    )
-    for name, value in document.items():
-        if name.startswith("_") or name in ("AmountCredited", "CreditNotes") or value in (None, ""):
-            continue
-        if name in ("Date", "DueDate"):
-            shown |= {f"{name}String": f"{value}T00:00:00", name: wire.ms_day(value)}
-        elif name in ("FullyPaidOnDate", "ExpectedPaymentDate", "PlannedPaymentDate"):
-            shown[name] = wire.ms_day(value)
-        elif name == "UpdatedDateUTC":
-            shown |= {name: wire.ms(value), "UpdatedDateUTCString": f"{value[:19]}Z"}
-        else:
-            shown[name] = value
-    return shown
-
-
-def _payment(payment: Document) -> Document:
-    return wire.pruned(
-        {
-            "PaymentID": payment["PaymentID"],
-            "Date": wire.ms_day(payment["Date"]),
-            "Amount": payment["Amount"],
-            "Reference": payment.get("Reference"),
-            "CurrencyRate": payment["CurrencyRate"],
-            "HasAccount": False,
-            "HasValidationErrors": False,
-        }
-    )
+    """Write the stored fields of an invoice, dates both ways."""
+    shown = {"HasErrors": False, "InvoicePaymentServices": [], "IsDiscounted": "TotalDiscount" in document}
+    return shown | wire.dated(document, "AmountCredited", *CREDITS)
 
 
 # --- writing -----------------------------------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ LONGEST_DESCRIPTION, LONGEST_ITEM_CODE, MOST_TRACKING = 4000, 30, 2
 AMOUNT_FIELDS = ("Quantity", "UnitAmount", "LineAmount", "DiscountRate", "DiscountAmount", "TaxType", "AccountCode", "ItemCode")
 # A line with none of these is a note.
 CODED_FIELDS = (*AMOUNT_FIELDS, "AccountID", "TaxAmount")
+SALES = ("ACCREC", "ACCRECCREDIT", "RECEIVE-PREPAYMENT")
 # System accounts a line may be coded to; the others belong to Xero.
 OPEN_SYSTEM_ACCOUNTS = ("", "ROUNDING", None)
 APPLIES = {
@@ -44,7 +45,12 @@ class Terms:
 
     @property
     def is_sale(self) -> bool:
-        """Whether this is a sales invoice (ACCREC)."""
+        """Whether the lines sell: a sales invoice, its credit note, money received in advance."""
+        return self.type in SALES
+
+    @property
+    def is_discountable(self) -> bool:
+        """Whether the lines may be discounted: on sales invoices alone."""
         return self.type == "ACCREC"
 
 
@@ -160,7 +166,7 @@ def _amounts(call: Call, terms: Terms, row: Mapping[str, Any], item: Document | 
         unit = Decimal(given) / quantity if quantity else Decimal(given)
     unit = totals.unit_amount(Decimal(unit or 0), call.places)
     rate, amount = (None if row.get(name) is None else Decimal(row[name]) for name in ("DiscountRate", "DiscountAmount"))
-    if (rate or amount) and not terms.is_sale:
+    if (rate or amount) and not terms.is_discountable:
         problems.append("Discounts can only be applied to ACCREC invoices")
     if rate is not None and not 0 <= rate <= 100:
         problems.append("DiscountRate must be between 0 and 100")

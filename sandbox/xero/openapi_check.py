@@ -6,6 +6,7 @@ as the file's x-is-msdate says. What real answers hold beyond the file is listed
 
 import argparse
 import json
+import re
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -29,10 +30,15 @@ ENVELOPE = {"Id", "Status", "ProviderName", "DateTimeUTC", "pagination"}
 ADDITIONS: dict[str, set[str]] = {
     **dict.fromkeys(("Organisations", "Accounts", "TaxRates", "BrandingThemes", "TrackingCategories", "Currencies"), ENVELOPE),
     **dict.fromkeys(("Items", "Contacts", "Invoices", "Payments", "OnlineInvoices", "HistoryRecords"), ENVELOPE),
+    **dict.fromkeys(("CreditNotes", "Overpayments", "Prepayments", "Allocations", "BankTransactions", "BatchPayments"), ENVELOPE),
     "Invoice": {"DateString", "DueDateString", "InvoicePaymentServices"},
     "LineItem": {"ValidationErrors"},
     "LineItemTracking": {"Options"},
     "CreditNote": {"ID", "AppliedAmount", "DateString"},
+    # In the file's own examples, but not in its schemas.
+    "Overpayment": {"ID", "DateString"},
+    "Prepayment": {"ID", "DateString"},
+    "BankTransaction": {"DateString"},
     "TrackingOption": {"HasValidationErrors", "IsDeleted", "IsArchived", "IsActive"},
     "HistoryRecord": {"DateUTCString"},
 }
@@ -44,7 +50,10 @@ EXPECTED = ("Organisations[0].Class", "Organisations[0].RegistrationNumber")
 
 @dataclass(frozen=True)
 class Call:
-    """One call: the file's operation, what is sent, and the status expected."""
+    """One call: the file's operation, what is sent, and the status expected.
+
+    `:OverpaymentID` in the path or the body stands for the last OverpaymentID answered.
+    """
 
     method: str
     template: str
@@ -106,6 +115,81 @@ def calls() -> Iterator[Call]:
     yield Call("PUT", "/Payments", "/Payments", {"Payments": [{**payment, "Amount": 9999999}]}, 400)
     yield Call("GET", "/Payments/{PaymentID}", f"/Payments/{payment_id}")
     yield Call("POST", "/Payments/{PaymentID}", f"/Payments/{payment_id}", {"Status": "DELETED"})
+    yield from _credit_notes(contact, invoice_id, payment)
+    yield from _in_advance(invoice_id)
+    yield from _batch_payments(invoice_id)
+    for query in ("?page=1", ""):
+        yield Call("GET", "/Invoices", f"/Invoices{query}")
+        yield Call("GET", "/Payments", f"/Payments{query}")
+    yield Call("GET", "/Contacts/{ContactID}", f"/Contacts/{contact}")
+
+
+def _credit_notes(contact: str, invoice_id: str, payment: dict[str, Any]) -> Iterator[Call]:
+    """Return the calls on credit notes; the demo company's own one is allocated already."""
+    note_id, bayside = derived(NZ, "credit note", "INV-0016"), derived(NZ, "contact", "Bayside Wholesale")
+    line = {"Description": "Goodwill", "UnitAmount": 30, "AccountCode": "200"}
+    note = {"Type": "ACCRECCREDIT", "Contact": {"ContactID": contact}, "Status": "AUTHORISED", "LineItems": [line]}
+    ours = {**note, "CreditNoteNumber": "CN-OURS", "Contact": {"ContactID": bayside}}
+    allocation = {"Amount": 5, "Date": "2099-01-31", "Invoice": {"InvoiceID": invoice_id}}
+    refund = {name: value for name, value in payment.items() if name != "Invoice"} | {"CreditNoteNumber": "CN-OURS"}
+    allocated, template = f"/CreditNotes/{note_id}/Allocations", "/CreditNotes/{CreditNoteID}/Allocations"
+    yield Call("GET", "/CreditNotes", "/CreditNotes")
+    yield Call("GET", "/CreditNotes", "/CreditNotes?page=1&unitdp=4")
+    yield Call("GET", "/CreditNotes/{CreditNoteID}", "/CreditNotes/CN-0025")
+    yield Call("PUT", "/CreditNotes", "/CreditNotes", {"CreditNotes": [note, {**note, "Type": "ACCPAYCREDIT"}]})
+    yield Call("PUT", "/CreditNotes", "/CreditNotes", {"CreditNotes": [ours]})
+    yield Call("PUT", "/CreditNotes", "/CreditNotes", {"CreditNotes": [ours]}, 400)
+    yield Call("POST", "/CreditNotes", "/CreditNotes?summarizeErrors=false", {"CreditNotes": [{**ours, "CurrencyCode": "GBP"}]})
+    yield Call("POST", "/CreditNotes/{CreditNoteID}", f"/CreditNotes/{note_id}", {"CreditNotes": [{"Reference": "Changed"}]})
+    yield Call("PUT", template, "/CreditNotes/CN-OURS/Allocations", {"Allocations": [allocation]})
+    yield Call("PUT", template, "/CreditNotes/CN-OURS/Allocations", {"Allocations": [{**allocation, "Amount": 99}]}, 400)
+    yield Call("PUT", "/Payments", "/Payments", {"Payments": [refund]})
+    yield Call("GET", "/CreditNotes/{CreditNoteID}", "/CreditNotes/CN-OURS")
+    yield Call("DELETE", f"{template}/{{AllocationID}}", f"{allocated}/{derived(NZ, 'allocation', 'INV-0016')}")
+    notes, history = {"HistoryRecords": [{"Details": "A"}]}, "/CreditNotes/{CreditNoteID}/History"
+    yield Call("PUT", history, f"/CreditNotes/{note_id}/History", notes)
+    yield Call("GET", history, f"/CreditNotes/{note_id}/History")
+
+
+def _in_advance(invoice_id: str) -> Iterator[Call]:
+    """Return the calls on money received in advance."""
+    line, bayside = {"Description": "Paid twice", "LineAmount": 30}, derived(NZ, "contact", "Bayside Wholesale")
+    over = {"Type": "RECEIVE-OVERPAYMENT", "Contact": {"ContactID": bayside}, "BankAccount": {"Code": "090"}, "LineItems": [line]}
+    before = {**over, "Type": "RECEIVE-PREPAYMENT", "Reference": "PRE-1", "LineItems": [{**line, "AccountCode": "200"}]}
+    yield Call("PUT", "/BankTransactions", "/BankTransactions", {"BankTransactions": [over, before]})
+    yield Call("PUT", "/BankTransactions", "/BankTransactions", {"BankTransactions": [{**over, "Type": "SPEND"}]}, 400)
+    yield Call(
+        "POST", "/BankTransactions", "/BankTransactions?summarizeErrors=false", {"BankTransactions": [{**over, "LineItems": []}]}
+    )
+    for path in ("BankTransactions", "Overpayments", "Prepayments"):
+        for query in ("", "?page=1"):
+            yield Call("GET", f"/{path}", f"/{path}{query}")
+    yield Call("GET", "/BankTransactions/{BankTransactionID}", "/BankTransactions/:BankTransactionID")
+    allocation = {"Amount": 5, "Date": "2099-01-31", "Invoice": {"InvoiceID": invoice_id}}
+    for family in ("Overpayment", "Prepayment"):
+        template, path = f"/{family}s/{{{family}ID}}", f"/{family}s/:{family}ID"
+        yield Call("PUT", f"{template}/Allocations", f"{path}/Allocations", {"Allocations": [allocation]})
+        yield Call("PUT", f"{template}/Allocations", f"{path}/Allocations", {"Allocations": [{**allocation, "Amount": 99}]}, 400)
+        yield Call("GET", "/Invoices/{InvoiceID}", f"/Invoices/{invoice_id}")
+        yield Call("GET", template, path)
+        yield Call("DELETE", f"{template}/Allocations/{{AllocationID}}", f"{path}/Allocations/:AllocationID")
+        refund = {family: {f"{family}ID": f":{family}ID"}, "Account": {"Code": "090"}, "Amount": 1}
+        yield Call("PUT", "/Payments", "/Payments", {"Payments": [refund]})
+        yield Call("PUT", f"{template}/History", f"{path}/History", {"HistoryRecords": [{"Details": "A"}]})
+        yield Call("GET", f"{template}/History", f"{path}/History")
+
+
+def _batch_payments(invoice_id: str) -> Iterator[Call]:
+    """Return the calls on batch payments."""
+    pays = [{"Invoice": {"InvoiceID": invoice_id}, "Amount": amount, "Reference": "A"} for amount in (1, 2)]
+    batch = {"Account": {"Code": "090"}, "Date": "2099-01-31", "Reference": "Batch", "Payments": pays}
+    yield Call("PUT", "/BatchPayments", "/BatchPayments", {"BatchPayments": [batch]})
+    yield Call("PUT", "/BatchPayments", "/BatchPayments", {"BatchPayments": [{**batch, "Payments": []}]}, 400)
+    yield Call("GET", "/BatchPayments", "/BatchPayments")
+    yield Call("GET", "/BatchPayments/{BatchPaymentID}", "/BatchPayments/:BatchPaymentID")
+    yield Call("GET", "/Payments", "/Payments?page=1")
+    yield Call("POST", "/BatchPayments/{BatchPaymentID}", "/BatchPayments/:BatchPaymentID", {"Status": "DELETED"})
+    yield Call("POST", "/BatchPayments", "/BatchPayments", {"BatchPaymentID": invoice_id, "Status": "DELETED"}, 400)
 
 
 class Contract:
@@ -149,11 +233,26 @@ class Contract:
 def answers() -> Iterator[tuple[Call, TestResponse]]:
     """Make the calls against a stand-in of their own."""
     app = create_app(limits=Limits(minute=10_000))
-    client, headers = app.test_client(), _headers(app.test_client())
+    client, headers, seen = app.test_client(), _headers(app.test_client()), dict[str, str]()
     for call in calls():
         named = {**headers, "xero-tenant-id": call.tenant}
-        yield call, client.open(f"{API}{call.path}", method=call.method, json=call.body, headers=named)
+        path, body = (json.loads(_filled(json.dumps(asked), seen)) for asked in (call.path, call.body))
+        answer = client.open(f"{API}{path}", method=call.method, json=body, headers=named)
+        _remember(seen, json.loads(answer.data) if answer.data else None)
+        yield call, answer
     app.extensions["sandbox"].store.close()
+
+
+def _filled(text: str, seen: dict[str, str]) -> str:
+    return re.sub(r":([A-Z]\w*ID)\b", lambda match: seen[match.group(1)], text)
+
+
+def _remember(seen: dict[str, str], value: Any) -> None:
+    """Note every id of an answer by its name, the last one of a name."""
+    if isinstance(value, dict):
+        seen |= {name: inner for name, inner in value.items() if name.endswith("ID") and isinstance(inner, str)}
+    for inner in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        _remember(seen, inner)
 
 
 def check(text: str) -> tuple[int, list[str]]:
@@ -176,7 +275,8 @@ def _headers(client: FlaskClient) -> dict[str, str]:
             "client_id": "sandbox-client",
             "response_type": "code",
             "redirect_uri": "http://localhost:7071/connect/xero/callback",
-            "scope": "accounting.invoices accounting.payments accounting.contacts accounting.settings",
+            "scope": "accounting.invoices accounting.payments accounting.contacts accounting.settings "
+            "accounting.banktransactions",
             "organisation": tenant,
             "decision": "allow",
         }

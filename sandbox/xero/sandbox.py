@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from . import demo_company
+from . import by_hand, demo_company
 from .clock import Clock, utc_now
 from .connections import connection_of
 from .faults import Faults
@@ -108,18 +108,46 @@ class Sandbox:
     def change(self, organisation: str, kind: str, id: str, **fields: Any) -> Document:
         """Change fields of one stored document by hand, as a person in Xero would, and move its UpdatedDateUTC.
 
-        The organisation itself is `change(name, "organisation", tenant id, PeriodLockDate="2026-03-31")`.
+        Documents show the new code of an account or item, the new name of a tracking category. The organisation itself is `change(name, "organisation", tenant id, PeriodLockDate="2026-03-31")`.
         """
         owner = "" if kind == "organisation" else self.organisation(organisation)
         with self.store.transaction():
             body = self.store.get(owner, kind, id)
             if body is None:
                 raise KeyError(id)
+            before = dict(body)
             body.update(fields)
             if "UpdatedDateUTC" in body:
                 body["UpdatedDateUTC"] = self.clock.stamp()
             self.store.put(owner, kind, id, body, demo_company.key_of(kind, body))
+            by_hand.follow(self.store, owner, kind, before, body)
         return body
+
+    def merge(self, organisation: str, loser_id: str, winner_id: str) -> Document:
+        """Merge one contact into another by hand: it is archived and points at the winner, who gets its documents.
+
+        Returns the loser; raises KeyError (no such contact), ValueError (itself, or archived already).
+        """
+        with self.store.transaction():
+            return by_hand.merge(self.store, self.organisation(organisation), loser_id, winner_id, self.clock.stamp)
+
+    def add(self, organisation: str, kind: str, **fields: Any) -> Document:
+        """Make an `account`, `tax rate`, `branding theme`, `tracking category`, `item` or `currency` by hand, in Xero's field names.
+
+        Raises ValueError, PostDataInvalid (a field Xero does not know).
+        """
+        with self.store.transaction():
+            return by_hand.new(self.store, self.organisation(organisation), kind, fields, self.clock.stamp)
+
+    def remove(self, organisation: str, kind: str, id: str) -> Document:
+        """Delete an `item` (by id or code) or a `branding theme` that no document uses; raises KeyError, ValueError."""
+        with self.store.transaction():
+            return by_hand.remove(self.store, self.organisation(organisation), kind, id)
+
+    def option(self, organisation: str, category: str, name: str, **fields: Any) -> Document:
+        """Add a tracking option by hand, or change its Name or Status; returns the category; raises KeyError, ValueError."""
+        with self.store.transaction():
+            return by_hand.option(self.store, self.organisation(organisation), category, name, fields)
 
     def disconnect(self, organisation: str) -> None:
         """Remove every connection of an organisation, as its owner does in Xero; tokens keep refreshing, calls get 403."""

@@ -76,6 +76,23 @@ def long_day(day: str) -> str:
     return f"{moment.day} {moment:%B %Y}"
 
 
+def dated(document: Mapping[str, Any], *hidden: str) -> dict[str, Any]:
+    """Write the stored fields of a document: days and moments as Xero does, nothing empty, *hidden* or the stand-in's own (`_…`)."""
+    shown: dict[str, Any] = {}
+    for name, value in document.items():
+        if name.startswith("_") or name in hidden or value in (None, ""):
+            continue
+        if name in ("Date", "DueDate"):
+            shown |= {f"{name}String": f"{value}T00:00:00", name: ms_day(value)}
+        elif name in ("FullyPaidOnDate", "ExpectedPaymentDate", "PlannedPaymentDate"):
+            shown[name] = ms_day(value)
+        elif name == "UpdatedDateUTC":
+            shown |= {name: ms(value), "UpdatedDateUTCString": f"{value[:19]}Z"}
+        else:
+            shown[name] = value
+    return shown
+
+
 def pruned(body: Mapping[str, Any]) -> dict[str, Any]:
     """Drop what Xero leaves out of an answer: absent values and empty strings."""
     return {name: value for name, value in body.items() if value is not None and value != ""}

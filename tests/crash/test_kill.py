@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from sandbox.dataverse.demo_company import ID
-from sandbox.demo.product import FLOW, ROOT, Product
+from sandbox.demo.product import ROOT, TO_XERO, Product
 from sandbox.demo.story import Story, midnight, today
 from sandbox.demo.xero import NZ
 from shared.messages import SyncMessage
@@ -69,8 +69,8 @@ def _flagged(product: Product, number: int) -> str:
     product.dynamics.create("invoicedetails", line | {"invoiceid@odata.bind": f"invoices({invoice})", "lineitemnumber": 1})
     product.dynamics.change(f"invoices({invoice})", mag_addtoxero=True)
     connector = f"localhost:{product.ports.dataverse}|{product.connectors[NZ]}"
-    message = SyncMessage(connector, FLOW, f"invoice/{invoice}")
-    StorageQueues.from_connection_string(product.storage).send(FLOW, message.to_json())
+    message = SyncMessage(connector, TO_XERO, f"invoice/{invoice}")
+    StorageQueues.from_connection_string(product.storage).send(TO_XERO, message.to_json())
     return invoice
 
 

@@ -676,3 +676,67 @@ def test_what_is_stored_for_a_result_ends_after_an_hour(browser: Browser, fresh_
     fresh_world.clock.move(minutes=61)
     assert browser.get(RESULT).headers["Location"] == f"{START}?notice=visit"
     assert timedelta(hours=1) == connect.KEPT
+
+
+# ── reference data by button (A183-A185) ────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_the_button_loads_the_reference_data_in_order_and_says_what_became_of_it_under_itself(
+    fresh_world: World, browser: Browser
+):
+    connector = fresh_world.connect(NZ)
+    fresh_world.flow(connector, "items-from-xero", mag_enabled=True)
+    account = fresh_world.xero.documents(NZ, "account")[0]
+    fresh_world.xero.change(NZ, "account", account["AccountID"], Name="Renamed")
+    fresh_world.clock.move(minutes=2)
+    token = re.search(r'name="form_token" value="([^"]+)"', browser.get(START).html)
+    assert token
+    page = browser.send("POST", f"{START}/reference-data", {"form_token": unescape(token.group(1)), "connector": connector.key})
+    assert page.status == 200
+    assert list(steps(page)) == [*OPTIONAL_TITLES, "Loading Items"]
+    assert set(steps(page).values()) == {"✓"}
+    told = words(page)
+    assert told.index("Load reference data") < told.index("Loading Tax Rates")
+    assert "0 new, 1 changed, 0 archived" in told
+    assert "11 new" not in told.partition("Loading Items")[0]
+    assert "10 new" in told.partition("Loading Items")[2]
+    (row,) = [
+        one for one in fresh_world.dataverse.rows("mag_xeroaccountcode") if one["mag_xeroaccountid"] == account["AccountID"]
+    ]
+    assert row["mag_name"] == "Renamed"
+
+
+@pytest.mark.parametrize("state", ["needs_reconnect", "disconnected"])
+def test_the_button_rests_until_the_connection_exists(fresh_world: World, browser: Browser, state: str):
+    connector = fresh_world.connect(NZ)
+    assert "disabled" not in browser.get(START).html
+    connectors.write(fresh_world.store, replace(connector, state=state))
+    page = browser.get(START)
+    assert " disabled>Load reference data</button>" in page.html
+    token = re.search(r'name="form_token" value="([^"]+)"', page.html)
+    assert token
+    before = fresh_world.xero_calls()
+    page = browser.send("POST", f"{START}/reference-data", {"form_token": unescape(token.group(1)), "connector": connector.key})
+    assert (page.status, fresh_world.xero_calls()) == (400, before)
+    assert connectors.WHY[state] in words(page)
+
+
+def test_the_button_asks_for_a_token_and_a_connector_that_is_known(fresh_world: World, browser: Browser):
+    connector = fresh_world.connect(NZ)
+    token = re.search(r'name="form_token" value="([^"]+)"', browser.get(START).html)
+    assert token
+    before = fresh_world.xero_calls()
+    assert browser.send("POST", f"{START}/reference-data", {"connector": connector.key}).status == 403
+    page = browser.send("POST", f"{START}/reference-data", {"form_token": unescape(token.group(1)), "connector": "nobody|1"})
+    assert (page.status, fresh_world.xero_calls()) == (400, before)
+    assert "not known here any more" in words(page)
+
+
+def test_a_kind_that_fails_is_shown_with_its_reason_and_the_others_go_on(fresh_world: World, browser: Browser):
+    connector = fresh_world.connect(NZ)
+    token = re.search(r'name="form_token" value="([^"]+)"', browser.get(START).html)
+    assert token
+    fresh_world.clock.move(minutes=2)
+    fresh_world.xero.faults.add(Fault("500", method="GET", path="/Accounts"))
+    page = browser.send("POST", f"{START}/reference-data", {"form_token": unescape(token.group(1)), "connector": connector.key})
+    assert [title for title, mark in steps(page).items() if mark == "✗"] == ["Loading Account Codes"]

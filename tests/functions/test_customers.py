@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+from functions import customers
+from mappings.contact import split
 from shared.connectors import Connector
 from shared.errors import NotFound, Problem, Rejected
 from shared.storage.seal import Seal
@@ -383,6 +385,56 @@ def test_what_we_never_wrote_is_not_emptied(world: World, nz: Connector):
     world.settle(minutes=5)
     found = contact_of(world, account)
     assert (found["EmailAddress"], phone(found)["PhoneNumber"]) == ("bookkeeper@chose.example", "")
+
+
+def address(contact: dict[str, Any], kind: str = "STREET") -> dict[str, Any]:
+    return next((dict(one) for one in contact.get("Addresses", []) if one["AddressType"] == kind), {})
+
+
+@pytest.mark.parametrize(
+    ("line_3", "lines"),
+    [
+        ("Harbour House, Wharf End", ("Harbour House", "Wharf End")),  # our own join: the split again
+        (" Harbour  House, Wharf End", ("Harbour House", "Wharf End")),
+        ("Mill House", ("Mill House", "Wharf End")),  # another line 3; line 4 is not ours to empty
+        (None, ("", "Wharf End")),
+    ],
+)
+def test_k36_a_line_4_of_xeros_is_never_emptied_and_our_own_join_becomes_two_lines_again(
+    world: World, nz: Connector, line_3: str | None, lines: tuple[str, str]
+):
+    account = known_customer(world, address1_line1="1 Road", address1_line3="Old House")
+    contact = contact_of(world, account)
+    held = address(contact) | {"AddressLine3": "Harbour House", "AddressLine4": "Wharf End"}
+    world.xero.change(NZ, "contact", contact["ContactID"], Addresses=[held])
+    world.patch(f"accounts({account})", {"address1_line1": "2 Road", "address1_line3": line_3})
+    invoice_for(world, account)
+    world.settle(minutes=5)
+    found = address(contact_of(world, account))
+    assert found["AddressLine1"] == "2 Road"
+    assert (found.get("AddressLine3", ""), found.get("AddressLine4", "")) == lines
+
+
+def test_k36_a_line_as_long_as_dynamics_takes_is_our_join_all_the_same():
+    held = {"AddressLine3": "a" * 200, "AddressLine4": "b" * 200}
+    wanted = {"AddressLine1": "2 Road", "AddressLine3": f"{'a' * 200}, {'b' * 48}"}
+    assert split(wanted, held) == {"AddressLine1": "2 Road"} | held
+    assert split(wanted, {}) == wanted
+    assert split({"AddressLine1": "2 Road"}, held) == {"AddressLine1": "2 Road"}
+
+
+def test_a_pushed_customer_is_known_by_its_contact_and_by_the_new_one_when_it_is_matched_again(world: World, nz: Connector):
+    account = known_customer(world, telephone1="09 111")
+    contact = contact_of(world, account)["ContactID"]
+    assert customers.rows_of(world.services, nz, contact.upper()) == [f"account/{account}"]
+    living = world.xero_contact(Name=f"Living {world.clock.now():%d%H%M%S}")
+    world.xero.merge(NZ, contact, living)
+    world.patch(f"accounts({account})", {"telephone1": "09 222"})
+    invoice_for(world, account)
+    world.settle(minutes=5)
+    assert customers.rows_of(world.services, nz, contact) == []
+    assert customers.rows_of(world.services, nz, living) == [f"account/{account}"]
+    assert customers.contacts_of(world.services, nz, f"account/{account}") == [living]
 
 
 def test_a_new_phone_number_is_not_mixed_with_the_parts_of_the_old(world: World, nz: Connector):

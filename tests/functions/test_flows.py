@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 from xero_python.accounting import models
 
-from functions.flows import BY_NAME, FLOWS, QUEUES, Flow, ToXero, minutes
+from functions.flows import BY_NAME, FLOWS, QUEUES, Flow, minutes
 from functions.history import TOLD
 from functions.schedule import is_due
+from functions.to_xero import ToXero
 from shared.connectors import Connector
 from shared.dataverse.query import entity_set
 from solution.model import MODEL

@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 
-from functions import connectors, reference_data
+from functions import connectors, defaults, facts, items_from_xero, reference_data
+from functions.flows import BY_NAME
+from functions.reference_rows import Step
 from mappings.choices import XeroConnection
 from sandbox.dataverse.store import Reference
 from sandbox.xero.demo_company import NZ, UK
@@ -28,14 +30,14 @@ def connector(fresh_world: World) -> Connector:
     return fresh_world.connect(NZ)
 
 
-def load(world: World, connector: Connector) -> dict[str, reference_data.Step]:
+def load(world: World, connector: Connector) -> dict[str, Step]:
     world.clock.move(minutes=2)
     world.dataverse.log.clear()
     steps = reference_data.load_reference_data(connector, world.services, world.clock.now())
     return {step.title: step for step in steps}
 
 
-def counts(step: reference_data.Step) -> tuple[int, int, int]:
+def counts(step: Step) -> tuple[int, int, int]:
     return step.created, step.updated, step.archived
 
 
@@ -397,6 +399,472 @@ def test_a_limit_rests_as_long_as_xero_says(fresh_world: World, new: Connector):
         refresh(fresh_world, new)
     run = reference_data.Run.of(fresh_world.store.read("flowruns", new.key, reference_data.ROW))
     assert run.rest_until > (fresh_world.clock.now() + timedelta(minutes=45)).isoformat()
+
+
+# ── through the sweeps (K24) ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def asked(world: World, connector: Connector) -> reference_data.Run:
+    """Ask for the reference data, as an unknown code does, and let the next sweep load it."""
+    world.clock.move(minutes=11)
+    reference_data.ask_for_refresh(world.services, connector)
+    world.settle()
+    return reference_data.Run.of(world.store.read("flowruns", connector.key, reference_data.ROW))
+
+
+def detail(world: World, connector: Connector) -> str:
+    return str(world.get(f"mag_xeroconnectors({connector.id})")["mag_xerostatusdetail"] or "")
+
+
+def reads(world: World) -> int:
+    return sum(world.xero.calls("GET", f"/{resource}$") for resource in reference_data.READS)
+
+
+def account_of(world: World, code: str) -> dict[str, Any]:
+    return next(one for one in world.xero.documents(NZ, "account") if one.get("Code") == code)
+
+
+def gone(world: World, code: str) -> dict[str, Any]:
+    """Delete an account in Xero, as it lets one that was never used."""
+    account = dict(account_of(world, code))
+    world.xero.store.delete(world.xero.organisation(NZ), "account", account["AccountID"])
+    return account
+
+
+def test_an_idle_connector_costs_no_call(fresh_world: World, connector: Connector):
+    before = fresh_world.xero_calls()
+    fresh_world.settle(minutes=7 * 60)
+    assert fresh_world.xero_calls() == before
+
+
+def test_what_is_due_brings_the_reference_data_first_when_it_is_six_hours_old(fresh_world: World, connector: Connector):
+    fresh_world.clock.move(hours=6)
+    account = account_of(fresh_world, "200")
+    fresh_world.xero.change(NZ, "account", account["AccountID"], Code="201", Name="Sales of goods")
+    before = reads(fresh_world)
+    invoice = fresh_world.invoice()
+    fresh_world.settle()
+    assert reads(fresh_world) - before == 4
+    # The default still points to the same row, which now says the new code: that is what was sent.
+    row = one(fresh_world, "mag_xeroaccountcode", mag_xeroaccountid=account["AccountID"])
+    assert (row["mag_code"], row["mag_name"]) == ("201", "Sales of goods")
+    settings = fresh_world.connector(connector).settings
+    assert settings["_mag_defaultaccountcodeid_value"] == row["mag_xeroaccountcodeid"]
+    fresh_world.retry(invoice)
+    fresh_world.settle(minutes=6)
+    assert [line["AccountCode"] for line in fresh_world.document_of(invoice)["LineItems"]] == ["201"]
+    assert detail(fresh_world, connector) == ""
+
+
+def test_a_code_xero_refuses_brings_the_reference_data_within_minutes(fresh_world: World, connector: Connector):
+    account = account_of(fresh_world, "260")
+    fresh_world.xero.change(NZ, "account", account["AccountID"], Status="ARCHIVED")
+    invoice = fresh_world.invoice(lines=0, flag=False)
+    fresh_world.line(invoice, "Work", mag_xeroaccountcodeid=fresh_world.account("260", connector))
+    fresh_world.flag(invoice)
+    before = reads(fresh_world)
+    fresh_world.settle(minutes=15)
+    assert reads(fresh_world) - before == 4
+    assert one(fresh_world, "mag_xeroaccountcode", mag_xeroaccountid=account["AccountID"])["mag_status"] == "ARCHIVED"
+    # What it is refused with now is the archived row: that is worth one more look, and then no more.
+    fresh_world.settle(minutes=90)
+    assert reads(fresh_world) - before == 8
+
+
+def test_what_a_person_asks_for_comes_with_the_next_sweep_though_nothing_is_due(fresh_world: World, connector: Connector):
+    before = reads(fresh_world)
+    run = asked(fresh_world, connector)
+    assert reads(fresh_world) - before == 4
+    assert (run.asked, run.last_error) == ("", "")
+
+
+def test_the_flows_own_row_switches_it_off_or_says_how_old_it_may_be(fresh_world: World, connector: Connector):
+    row = fresh_world.flow(connector, reference_data.ROW, mag_everyminutes=30)
+    fresh_world.clock.move(minutes=31)
+    before = reads(fresh_world)
+    fresh_world.invoice()
+    fresh_world.settle()
+    assert reads(fresh_world) - before == 4
+    fresh_world.patch(f"mag_xeroflows({row})", {"mag_enabled": False})
+    fresh_world.clock.move(hours=7)
+    fresh_world.invoice()
+    fresh_world.settle()
+    assert reads(fresh_world) - before == 4
+
+
+def test_a_payment_from_xero_brings_the_reference_data_first(fresh_world: World):
+    connector = fresh_world.connect(NZ, flows=("payments-from-xero",))
+    invoice = fresh_world.invoice()
+    fresh_world.settle()
+    fresh_world.clock.move(hours=6)
+    before = reads(fresh_world)
+    fresh_world.settle(minutes=1)
+    assert reads(fresh_world) == before  # nothing was paid
+    document = fresh_world.document_of(invoice)
+    paid = {"Invoice": {"InvoiceID": document["InvoiceID"]}, "Account": {"Code": "090"}, "Date": "2026-11-21", "Amount": 1}
+    answer = fresh_world.bookkeeper().put("Payments", {"Payments": [paid]})
+    assert answer.status_code == 200, answer.get_data(as_text=True)
+    fresh_world.settle(minutes=181)
+    assert reads(fresh_world) - before == 4
+    assert reference_data.Run.of(fresh_world.store.read("flowruns", connector.key, reference_data.ROW)).last_error == ""
+
+
+def test_a_worker_that_died_while_loading_keeps_others_out_for_its_lease_only(fresh_world: World, connector: Connector):
+    class Dies:
+        def call(self, *_: Any, **__: Any) -> dict[str, Any]:
+            raise SystemExit
+
+    fresh_world.clock.move(hours=6)
+    xero: Any = Dies()
+    with pytest.raises(SystemExit):
+        reference_data.refresh_if_due(connector, replace(fresh_world.services, xero=xero), fresh_world.clock.now())
+    assert refresh(fresh_world, connector) is False
+    fresh_world.clock.move(seconds=fresh_world.durations.host_lease)
+    assert refresh(fresh_world, connector) is True
+
+
+def test_what_was_asked_for_while_a_load_ran_is_still_asked_for(fresh_world: World, connector: Connector):
+    real = fresh_world.services.xero
+
+    class AskedMeanwhile:
+        def call(self, connector: Connector, operation: str, **options: Any) -> dict[str, Any]:
+            reference_data.ask_for_refresh(fresh_world.services, connector)
+            return real.call(connector, operation, **options)
+
+    xero: Any = AskedMeanwhile()
+    fresh_world.clock.move(hours=6)
+    reference_data.load_now(connector, replace(fresh_world.services, xero=xero), fresh_world.clock.now())
+    assert reference_data.Run.of(fresh_world.store.read("flowruns", connector.key, reference_data.ROW)).asked
+
+
+# ── ids first, then names (K25) ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_two_accounts_that_swap_their_codes_keep_their_rows_and_lookups(fresh_world: World, connector: Connector):
+    sales, other = account_of(fresh_world, "200"), account_of(fresh_world, "260")
+    fresh_world.xero.change(NZ, "account", sales["AccountID"], Code="260")
+    fresh_world.xero.change(NZ, "account", other["AccountID"], Code="200")
+    asked(fresh_world, connector)
+    for account, code in ((sales, "260"), (other, "200")):
+        assert one(fresh_world, "mag_xeroaccountcode", mag_xeroaccountid=account["AccountID"])["mag_code"] == code
+    kept = facts.read(fresh_world.services, connector).account_tax_types
+    assert (kept["260"], kept["200"]) == (sales["TaxType"], other["TaxType"])
+
+
+def test_an_account_deleted_and_made_again_is_a_new_row_and_the_defaults_follow_it(fresh_world: World, connector: Connector):
+    old = gone(fresh_world, "200")
+    new = old | {"AccountID": "99999999-9999-4999-8999-999999999999", "Name": "Sales again"}
+    fresh_world.xero.seed(NZ, "account", new, id=new["AccountID"], key="200")
+    run = asked(fresh_world, connector)
+    assert one(fresh_world, "mag_xeroaccountcode", mag_xeroaccountid=old["AccountID"])["mag_status"] == "ARCHIVED"
+    row = one(fresh_world, "mag_xeroaccountcode", mag_xeroaccountid=new["AccountID"])
+    assert fresh_world.connector(connector).settings["_mag_defaultaccountcodeid_value"] == row["mag_xeroaccountcodeid"]
+    assert "Default Account Code: the account of the same code" in run.counts
+    assert detail(fresh_world, connector) == ""
+    invoice = fresh_world.invoice()
+    fresh_world.settle(minutes=5)
+    assert [line["AccountCode"] for line in fresh_world.document_of(invoice)["LineItems"]] == ["200"]
+
+
+def test_a_default_is_not_pointed_anew_when_two_accounts_have_its_code(fresh_world: World, connector: Connector):
+    old = gone(fresh_world, "200")
+    for digit in "12":
+        twin = old | {"AccountID": f"{digit * 8}-9999-4999-8999-999999999999"}
+        fresh_world.xero.seed(NZ, "account", twin, id=twin["AccountID"], key="200")
+    before = fresh_world.connector(connector).settings["_mag_defaultaccountcodeid_value"]
+    asked(fresh_world, connector)
+    assert fresh_world.connector(connector).settings["_mag_defaultaccountcodeid_value"] == before
+    assert "The Default Account Code" in detail(fresh_world, connector)
+
+
+def test_a_default_a_person_changes_meanwhile_is_theirs(fresh_world: World, connector: Connector):
+    old = gone(fresh_world, "200")
+    new = old | {"AccountID": "99999999-9999-4999-8999-999999999999"}
+    fresh_world.xero.seed(NZ, "account", new, id=new["AccountID"], key="200")
+    theirs = fresh_world.account("260", connector)
+    real = fresh_world.services.dataverse
+
+    class Meanwhile:
+        def send(self, environment: str, operations: Any) -> Any:
+            if operations[0].method == "PATCH" and operations[0].headers.get("If-Match", "*") != "*":
+                fresh_world.patch(
+                    f"mag_xeroconnectors({connector.id})", {"mag_defaultaccountcodeid@odata.bind": f"/{theirs[0]}({theirs[1]})"}
+                )
+            return real.send(environment, operations)
+
+    dataverse: Any = Meanwhile()
+    fresh_world.clock.move(minutes=2)
+    reference_data.load_now(
+        fresh_world.connector(connector), replace(fresh_world.services, dataverse=dataverse), fresh_world.clock.now()
+    )
+    assert fresh_world.get(f"mag_xeroconnectors({connector.id})")["_mag_defaultaccountcodeid_value"] == theirs[1]
+
+
+# ── the connector's own defaults ────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_default_account_that_was_archived_is_told_and_taken_back_when_it_is_restored(fresh_world: World, connector: Connector):
+    account = account_of(fresh_world, "200")
+    fresh_world.xero.change(NZ, "account", account["AccountID"], Status="ARCHIVED")
+    asked(fresh_world, connector)
+    organisation = fresh_world.connector(connector).organisation_name
+    assert detail(fresh_world, connector) == (
+        f"The Default Account Code (mag_defaultaccountcodeid) 200 {account['Name']} is archived in Xero: choose an active account code of"
+        f" {organisation}."
+    )
+    fresh_world.xero.change(NZ, "account", account["AccountID"], Status="ACTIVE")
+    asked(fresh_world, connector)
+    assert detail(fresh_world, connector) == ""
+
+
+def test_a_warning_is_taken_back_by_the_next_sweep_once_another_is_chosen(fresh_world: World, connector: Connector):
+    account = account_of(fresh_world, "200")
+    fresh_world.xero.change(NZ, "account", account["AccountID"], Status="ARCHIVED")
+    asked(fresh_world, connector)
+    calls = fresh_world.xero_calls()
+    fresh_world.set(connector, mag_defaultaccountcodeid=fresh_world.account("260", connector))
+    fresh_world.settle(minutes=6)
+    assert detail(fresh_world, connector) == ""
+    assert fresh_world.xero_calls() == calls
+
+
+def test_every_default_has_a_sentence_of_its_own(fresh_world: World, connector: Connector):
+    theme, other = fresh_world.xero.documents(NZ, "branding theme")[:2]
+    rate = next(rate for rate in fresh_world.xero.documents(NZ, "tax rate") if rate["Status"] == "ACTIVE")
+    bound = {
+        "mag_roundingaccountcodeid": fresh_world.account("260", connector),
+        "mag_defaulttaxrateid": fresh_world.tax_rate(rate["TaxType"], connector),
+        "mag_defaultbrandingthemeid": fresh_world.theme(theme["Name"], connector),
+    }
+    fresh_world.set(connector, **bound)
+    for code in ("200", "400", "220", "260"):
+        fresh_world.xero.change(NZ, "account", account_of(fresh_world, code)["AccountID"], Status="ARCHIVED")
+    fresh_world.xero.change(NZ, "tax rate", rate["TaxType"], Status="DELETED")
+    fresh_world.xero.store.delete(fresh_world.xero.organisation(NZ), "branding theme", theme["BrandingThemeID"])
+    asked(fresh_world, connector)
+    told = detail(fresh_world, connector)
+    for default in defaults.DEFAULTS:
+        assert told.count(f"The {default.label} ({default.column}) ") == 1, default
+    assert f"{rate['TaxType']} {rate['Name']} is deleted in Xero: choose an active tax rate of" in told
+    assert f"{theme['Name']} is no longer in Xero: choose an active branding theme of" in told
+    row = one(fresh_world, "mag_brandingtheme", mag_name=other["Name"])
+    fresh_world.set(connector, mag_defaultbrandingthemeid=("mag_brandingthemes", row["mag_brandingthemeid"]))
+    fresh_world.settle(minutes=6)
+    assert "Branding Theme" not in detail(fresh_world, connector)
+    assert "Rounding Account Code" in detail(fresh_world, connector)
+
+
+def test_a_default_of_another_organisation_or_without_a_code_is_told(fresh_world: World, connector: Connector):
+    other = fresh_world.connect(UK, default=False)
+    account = account_of(fresh_world, "260")
+    fresh_world.xero.change(NZ, "account", account["AccountID"], Code="")
+    freight = fresh_world.account("260", connector)
+    fresh_world.set(connector, mag_defaultaccountcodeid=fresh_world.account("200", other), mag_freightaccountcodeid=freight)
+    asked(fresh_world, connector)
+    assert "The Default Account Code (mag_defaultaccountcodeid) 200 Sales belongs to another Xero organisation" in detail(
+        fresh_world, connector
+    )
+    assert f"The Freight Account Code (mag_freightaccountcodeid) {account['Name']} has no code in Xero" in detail(
+        fresh_world, connector
+    )
+    assert detail(fresh_world, other) == ""
+
+
+def test_a_warning_is_written_once_and_told_again_when_something_has_cleared_it(fresh_world: World, connector: Connector):
+    fresh_world.xero.change(NZ, "account", account_of(fresh_world, "200")["AccountID"], Status="ARCHIVED")
+    asked(fresh_world, connector)
+    told = detail(fresh_world, connector)
+    fresh_world.settle(minutes=6)
+    version = fresh_world.get(f"mag_xeroconnectors({connector.id})")["versionnumber"]
+    fresh_world.settle(minutes=6)
+    assert fresh_world.get(f"mag_xeroconnectors({connector.id})")["versionnumber"] == version
+    connectors.mark(fresh_world.services, connector, "needs_reconnect")
+    connectors.mark(fresh_world.services, connector, connectors.CONNECTED)
+    assert detail(fresh_world, connector) == ""
+    fresh_world.settle(minutes=12)
+    assert detail(fresh_world, connector) == told
+
+
+def test_what_a_flow_tells_and_what_the_defaults_tell_stand_side_by_side(fresh_world: World, connector: Connector):
+    account = account_of(fresh_world, "200")
+    fresh_world.set(connector, mag_defaultconnector=False)
+    fresh_world.invoice()
+    fresh_world.settle(minutes=6)
+    unrouted = detail(fresh_world, connector)
+    assert "no connector is the Default" in unrouted
+    fresh_world.xero.change(NZ, "account", account["AccountID"], Status="ARCHIVED")
+    asked(fresh_world, connector)
+    both = detail(fresh_world, connector)
+    assert unrouted in both
+    assert "The Default Account Code" in both
+    fresh_world.set(connector, mag_defaultconnector=True)
+    fresh_world.settle(minutes=12)
+    assert detail(fresh_world, connector) == both.replace(unrouted, "").strip()
+    fresh_world.xero.change(NZ, "account", account["AccountID"], Status="ACTIVE")
+    asked(fresh_world, connector)
+    assert detail(fresh_world, connector) == ""
+
+
+# ── rubbish ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def answering(world: World, **answers: Any) -> Any:
+    """Return services whose Xero gives these answers, by the name of the list, and its own for the others."""
+    real = world.services.xero
+
+    class Rubbish:
+        def call(self, connector: Connector, operation: str, **options: Any) -> dict[str, Any]:
+            found = real.call(connector, operation, **options)
+            return {name: answers.get(name, value) for name, value in found.items()}
+
+    xero: Any = Rubbish()
+    return replace(world.services, xero=xero)
+
+
+def loaded(world: World, connector: Connector, **answers: Any) -> dict[str, Step]:
+    world.clock.move(minutes=2)
+    steps = reference_data.load_reference_data(connector, answering(world, **answers), world.clock.now())
+    return {step.title: step for step in steps}
+
+
+GUID = "99999999-9999-4999-8999-999999999999"
+
+
+@pytest.mark.parametrize("resource", ["TaxRates", "Accounts", "BrandingThemes"])
+def test_a_list_no_organisation_is_without_is_not_taken_for_empty(fresh_world: World, connector: Connector, resource: str):
+    steps = loaded(fresh_world, connector, **{resource: []})
+    step = steps[reference_data.TITLES[resource]]
+    assert isinstance(step.error, Retryable)
+    assert counts(step) == (0, 0, 0)
+
+
+def test_an_organisation_without_tracking_has_none(fresh_world: World, connector: Connector):
+    steps = loaded(fresh_world, connector, TrackingCategories=[])
+    assert steps["Tracking Categories"].error is None
+    assert {row["mag_xerostatus"] for row in rows(fresh_world, "mag_trackingcategory")} == {"ARCHIVED"}
+    assert {row["mag_xerostatus"] for row in rows(fresh_world, "mag_trackingoption")} == {"ARCHIVED"}
+
+
+def test_a_row_without_its_id_is_told_and_nothing_is_archived_for_it(fresh_world: World, connector: Connector):
+    known = [dict(one) for one in fresh_world.xero.documents(NZ, "account")][:3]
+    rubbish = [None, "x", {}, {"AccountID": None, "Name": "No id"}]
+    step = loaded(fresh_world, connector, Accounts=[*known, *rubbish])["Account Codes"]
+    assert (counts(step), step.unchanged, step.error) == ((0, 0, 0), 3, None)
+    assert [problem.message.partition(":")[0] for problem in step.problems] == [
+        "Xero sent 4 of its Account Codes without AccountID"
+    ]
+
+
+def test_nulls_are_told_or_cleared_and_hold_back_no_other(fresh_world: World, connector: Connector):
+    rates = [dict(one) for one in fresh_world.xero.documents(NZ, "tax rate")]
+    rates[0] |= {"EffectiveRate": None, "DisplayTaxRate": None, "Status": None, "CanApplyToRevenue": None}
+    rates[1] |= {"Name": None}
+    rates[2] |= {"Name": "Renamed"}
+    step = loaded(fresh_world, connector, TaxRates=rates)["Tax Rates"]
+    assert step.updated == 2
+    assert [problem.message for problem in step.problems] == [f"{rates[1]['TaxType']}: Name is missing."]
+    row = one(fresh_world, "mag_taxrate", mag_taxtype=rates[0]["TaxType"])
+    assert (row["mag_effectiverate"], row["mag_status"]) == (None, None)
+    assert facts.read(fresh_world.services, connector).rates[rates[0]["TaxType"]] == 0
+
+
+def test_a_status_or_class_xero_has_invented_is_kept_as_it_is_and_counts_as_not_active(fresh_world: World, connector: Connector):
+    accounts = [dict(one) for one in fresh_world.xero.documents(NZ, "account")]
+    sales = next(one for one in accounts if one.get("Code") == "200")
+    sales |= {"Status": "FROZEN", "Class": "DIGITAL", "Type": "CRYPTO"}
+    loaded(fresh_world, connector, Accounts=accounts)
+    row = one(fresh_world, "mag_xeroaccountcode", mag_xeroaccountid=sales["AccountID"])
+    assert (row["mag_status"], row["mag_class"], row["mag_type"]) == ("FROZEN", "DIGITAL", "CRYPTO")
+    fresh_world.settle(minutes=6)
+    assert "is frozen in Xero" in detail(fresh_world, connector)
+
+
+@pytest.mark.parametrize("options", [None, [], [None, "x", {"Name": "No id"}], "absent"])
+def test_a_category_without_usable_options_holds_back_no_other(fresh_world: World, connector: Connector, options: Any):
+    categories = [dict(one) for one in fresh_world.xero.documents(NZ, "tracking category")]
+    new = {"TrackingCategoryID": GUID, "Name": "Empty", "Status": "ACTIVE", "Options": options}
+    if options == "absent":
+        del new["Options"]
+    steps = loaded(fresh_world, connector, TrackingCategories=[*categories, new])
+    assert counts(steps["Tracking Categories"]) == (1, 0, 0)
+    assert steps["Tracking Options"].error is None
+    assert steps["Tracking Options"].unchanged == sum(len(one["Options"]) for one in categories)
+    assert facts.read(fresh_world.services, connector).tracking_categories is not None
+
+
+def test_options_of_a_category_that_could_not_be_written_wait_for_it(fresh_world: World, connector: Connector):
+    new = {"TrackingCategoryID": GUID, "Name": "x" * 101, "Options": [{"TrackingOptionID": GUID, "Name": "North"}]}
+    categories = [dict(one) for one in fresh_world.xero.documents(NZ, "tracking category")]
+    steps = loaded(fresh_world, connector, TrackingCategories=[*categories, new])
+    assert len(steps["Tracking Categories"].problems) == 1
+    assert (steps["Tracking Options"].created, steps["Tracking Options"].error) == (0, None)
+
+
+def test_thousands_of_options_are_written_a_hundred_at_a_time(fresh_world: World, connector: Connector):
+    category = dict(fresh_world.xero.documents(NZ, "tracking category")[0])
+    many = [{"TrackingOptionID": f"{number:08}-9999-4999-8999-999999999999", "Name": f"Site {number}"} for number in range(1_050)]
+    answer = [category | {"Options": [*category["Options"], *many]}]
+    fresh_world.dataverse.log.clear()
+    steps = loaded(fresh_world, connector, TrackingCategories=answer)
+    assert steps["Tracking Options"].created == 1_050
+    sizes = [len(call.operations) for call in fresh_world.dataverse.log if call.operations]
+    assert max(sizes) == 100
+    again = loaded(fresh_world, connector, TrackingCategories=answer)["Tracking Options"]
+    assert (counts(again), again.unchanged) == ((0, 0, 0), 1_050 + len(category["Options"]))
+
+
+def test_what_could_not_be_written_is_told_on_the_connector_until_it_is_mended(fresh_world: World, connector: Connector):
+    rate = next(rate for rate in fresh_world.xero.documents(NZ, "tax rate") if rate["Status"] == "ACTIVE")
+    fresh_world.xero.change(NZ, "tax rate", rate["TaxType"], Name="x" * 101)
+    run = asked(fresh_world, connector)
+    assert run.problems == f"Tax Rates: {'x' * 101}: The text has 101 characters; Dynamics 365 takes 100."
+    assert run.problems in detail(fresh_world, connector)
+    fresh_world.xero.change(NZ, "tax rate", rate["TaxType"], Name="Short")
+    asked(fresh_world, connector)
+    assert detail(fresh_world, connector) == ""
+
+
+def test_the_flow_that_needs_items_is_off_until_a_connector_switches_it_on():
+    assert BY_NAME[items_from_xero.NEEDED_BY].enabled is False  # as items_from_xero.is_wanted takes it to be
+
+
+def test_only_the_first_few_of_many_problems_are_told(fresh_world: World, connector: Connector):
+    for rate in fresh_world.xero.documents(NZ, "tax rate")[:5]:
+        fresh_world.xero.change(NZ, "tax rate", rate["TaxType"], Name=None)
+    assert asked(fresh_world, connector).problems.endswith("Name is missing. (2 more)")
+
+
+# ── what the mappings must know (facts) ─────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_facts_follow_a_rename_a_new_code_and_a_new_rate(fresh_world: World, connector: Connector):
+    account = account_of(fresh_world, "260")
+    fresh_world.xero.change(NZ, "account", account["AccountID"], Code="261", TaxType="NONE")
+    fresh_world.xero.change(NZ, "tax rate", "OUTPUT2", Name="GST on Income", EffectiveRate="12.5")
+    category = fresh_world.xero.documents(NZ, "tracking category")[0]
+    fresh_world.xero.change(NZ, "tracking category", category["TrackingCategoryID"], Name="Area", Status="ARCHIVED")
+    asked(fresh_world, connector)
+    kept = facts.read(fresh_world.services, connector)
+    assert "260" not in kept.account_tax_types
+    assert (kept.account_tax_types["261"], kept.rates["OUTPUT2"]) == ("NONE", Decimal("12.5"))
+    row = one(fresh_world, "mag_trackingcategory", mag_xerotrackingcategoryid=category["TrackingCategoryID"])
+    assert (kept.tracking_categories or {})[row["mag_trackingcategoryid"]] == "ARCHIVED"
+
+
+def test_of_two_accounts_of_one_code_the_active_one_counts(fresh_world: World, connector: Connector):
+    def account(status: Any, tax_type: Any) -> dict[str, Any]:
+        return {"AccountID": GUID, "Code": "200", "Status": status, "TaxType": tax_type}
+
+    both = [account("ACTIVE", "OUTPUT2"), account("DELETED", "NONE")]
+    for found in (both, both[::-1], [*both, None, {"Code": None}]):
+        facts.keep(fresh_world.services, connector, "Accounts", found, {})
+        assert facts.read(fresh_world.services, connector).account_tax_types == {"200": "OUTPUT2"}
+
+
+@pytest.mark.parametrize(("rate", "kept"), [("x", None), ("NaN", None), (None, Decimal(0)), (15, Decimal(15)), ([], Decimal(0))])
+def test_a_rate_that_is_no_number_is_no_fact(fresh_world: World, connector: Connector, rate: Any, kept: Decimal | None):
+    facts.keep(fresh_world.services, connector, "TaxRates", [{"TaxType": "T", "EffectiveRate": rate}, {"EffectiveRate": 1}], {})
+    assert facts.read(fresh_world.services, connector).rates == ({} if kept is None else {"T": kept})
 
 
 # ── the connector's own row ─────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -8,7 +8,7 @@ import pytest
 
 from functions import claim as claims
 from functions import connectors, poison, reference_data
-from functions.flows import FLOWS, SWEEPS
+from functions.flows import SWEEPS
 from functions.health import health
 from functions.keep_alive import keep_alive
 from functions.sweep import sweep
@@ -83,13 +83,13 @@ def test_a_fault_of_dataverse_during_a_sweep_is_noted_and_the_next_one_goes_on(w
 
 def test_the_tick_asks_once_per_connector_and_due_flow(own_world: World):
     world = own_world
-    world.connect()
+    world.connect(flows=("payments-from-xero",))
     world.connect(UK, default=False)
-    assert tick(world.services, world.clock.now()) == 2 * len(FLOWS)
+    assert tick(world.services, world.clock.now()) == 3
     assert tick(world.services, world.clock.now()) == 0
     world.clock.move(minutes=5)
-    assert tick(world.services, world.clock.now()) == 2 * len(FLOWS)
-    assert len(world.queues.queues[SWEEPS]) == 4 * len(FLOWS)
+    assert tick(world.services, world.clock.now()) == 2, "payments are looked for every three hours"
+    assert len(world.queues.queues[SWEEPS]) == 5
 
 
 def test_health_tells_the_age_of_the_last_tick_and_nothing_else(own_world: World):
@@ -196,7 +196,7 @@ def test_a_connector_that_cannot_be_asked_holds_back_no_other(own_world: World):
     assert stored is not None
     settings = {**json.loads(stored.values["settings"]), "flows": [{"mag_flow": FLOW, "mag_everyminutes": "often"}]}
     world.store.upsert("connectors", broken.environment, broken.id, {**stored.values, "settings": json.dumps(settings)})
-    assert tick(world.services, world.clock.now()) == len(FLOWS)
+    assert tick(world.services, world.clock.now()) == 1
     assert health(world.services, world.clock.now())[0] == 200
 
 

@@ -4,40 +4,74 @@
 const said = document.getElementById("said");
 const source = document.querySelector("[data-source]")?.dataset.source || location.pathname;
 let tag = "";
+// A live part → the HTML it was last served with: what a person opened or typed in it since is no news.
+const served = new WeakMap();
+for (const part of document.querySelectorAll("[data-live]")) served.set(part, part.innerHTML);
+let round = 0; // only the newest look at the server counts
+let sending = 0;
 
 async function refresh() {
+  const mine = ++round;
   const answer = await fetch(source, { headers: tag ? { "If-None-Match": tag } : {} });
-  if (answer.status !== 200) return;
+  const text = await answer.text();
+  if (answer.status !== 200 || mine !== round) return;
   tag = answer.headers.get("ETag") || "";
-  const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+  const fresh = new DOMParser().parseFromString(text, "text/html");
   for (const part of document.querySelectorAll("[data-live]")) {
     const changed = fresh.getElementById(part.id);
-    if (changed && changed.innerHTML !== part.innerHTML) replace(part, changed);
+    if (!changed || changed.innerHTML === served.get(part)) continue;
+    served.set(part, changed.innerHTML);
+    replace(part, changed);
   }
 }
 
 function replace(part, changed) {
   const focused = part.contains(document.activeElement) ? document.activeElement.id : "";
   for (const one of part.querySelectorAll("details[open]")) changed.querySelector(`#${CSS.escape(one.id)}`)?.setAttribute("open", "");
+  const typed = [...part.querySelectorAll("input[id], select[id]")].filter(isTyped).map((one) => [one.id, one.value, one.checked]);
   part.innerHTML = changed.innerHTML;
+  for (const [id, value, checked] of typed) {
+    const one = document.getElementById(id);
+    if (one) Object.assign(one, one.type === "checkbox" ? { checked } : { value });
+  }
   if (focused) document.getElementById(focused)?.focus();
+}
+
+function isTyped(one) {
+  if (one.type === "checkbox") return one.checked !== one.defaultChecked;
+  if (one.tagName === "SELECT") return one.selectedIndex !== Math.max(0, [...one.options].findIndex((option) => option.defaultSelected));
+  return one.value !== one.defaultValue;
 }
 
 async function send(form) {
   for (const button of form.querySelectorAll("button")) button.setAttribute("aria-busy", "true");
-  const answer = await fetch(form.action, { method: "POST", body: new URLSearchParams(new FormData(form)) });
-  const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-  said.replaceChildren(...page.querySelectorAll(".said"));
-  tag = "";
-  await refresh();
+  sending += 1;
+  round += 1;
+  try {
+    const answer = await fetch(form.action, { method: "POST", body: new URLSearchParams(new FormData(form)) });
+    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+    said.replaceChildren(...page.querySelectorAll(".said"));
+    if (said.querySelector(".good")) (document.getElementById(form.id) || form).reset();
+    else free(form);
+    if (said.getBoundingClientRect().top < 0) said.scrollIntoView({ block: "start" });
+    tag = "";
+    await refresh();
+    free(form);
+  } finally {
+    sending -= 1;
+  }
+}
+
+function free(form) {
+  for (const button of form.querySelectorAll("button")) button.removeAttribute("aria-busy");
 }
 
 document.addEventListener("submit", (event) => {
   if (!event.target.matches("form[data-quiet]")) return;
   event.preventDefault();
-  if (!event.target.querySelector("[aria-busy]")) send(event.target).catch(() => event.target.submit());
+  if (!event.target.querySelector("[aria-busy]")) send(event.target).catch(() => location.reload()); // never sent twice
 });
 
 setInterval(() => {
-  if (!document.hidden) refresh().catch(() => {});
+  if (!document.hidden && !sending) refresh().catch(() => {});
 }, 2000);

@@ -263,3 +263,19 @@ def test_deleting_a_row_clears_the_lookups_that_pointed_at_it(api: Api, sandbox:
     assert api.delete(f"contacts({ID['gwen']})").status == 204
     ridgeway = sandbox.row("account", ID["ridgeway"])
     assert ridgeway["mag_primarybillingcontactid"] is None
+
+
+def test_a_product_is_made_as_a_draft_and_becomes_active_by_an_update(api: Api, sandbox: Sandbox) -> None:
+    """Set up products: a product without a family is Draft until it is activated (Create products in active state: No)."""
+    body = {
+        "name": "New",
+        "productnumber": "NEW",
+        "quantitydecimal": 2,
+        "defaultuomid@odata.bind": f"/uoms({ID['primary unit']})",
+        "defaultuomscheduleid@odata.bind": f"/uomschedules({ID['default unit units']})",
+    }
+    product = api.post("products", body).id
+    assert (sandbox.row("product", product)["statecode"], sandbox.row("product", product)["statuscode"]) == (2, 0)
+    assert api.patch(f"products({product})", {"statecode": 0, "statuscode": 1}).status == 204
+    assert (sandbox.row("product", product)["statecode"], sandbox.row("product", product)["statuscode"]) == (0, 1)
+    assert sandbox.row("product", ID["book"])["statecode"] == 0

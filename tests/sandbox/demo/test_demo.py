@@ -60,11 +60,15 @@ def test_once_shows_every_invoice_verifies_it_and_leaves_nothing_behind(tmp_path
     assert complained == ""
     assert "Verified after" in said
     assert "13 invoices stand in Xero, each exactly once and to the cent" in said
-    assert "Refused by Xero's rate limit (429): 0." in said
+    assert "each exactly once and to the cent." in said.splitlines()[-2], "what came back from Xero"
+    assert said.count("Refused by Xero's rate limit (429): 0.") == 2
     rows = [line for line in said.splitlines() if line.startswith(("✓", "✗"))]
-    assert len(rows) == 15
+    assert len(rows) == 15 + 7
     assert all(line.startswith("✓") for line in rows)
     assert sum("Failed → Yes" in line for line in rows) == 1
+    assert sum("INV-" in line and "Active, 947.84 due" in line for line in rows) == 2, "a part payment, and a payment taken back"
+    assert sum("Paid, 0.00 due" in line for line in rows) == 1
+    assert sum("Canceled, 0.00 due" in line for line in rows) == 1
     assert left_behind(mark) == []
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from sandbox.xero.demo_company import NZ
-from tests.sandbox.xero.callers import Caller, contact_id, invoice, messages
+from tests.sandbox.xero.callers import Caller, contact_id, invoice, line, messages, sign_in
 
 ARCHIVED = "The specified contact details matched an archived contact. Archived contacts cannot currently be edited via the API."
 PERSON = {"FirstName": "Ida", "LastName": "Noble", "EmailAddress": "ida@example.com", "IncludeInEmails": True}
@@ -262,3 +262,113 @@ def test_updating_an_unknown_contact_is_a_404(nz):
     """Recorded in September 2026: text/html, empty"""
     answer = nz.post("Contacts/8f9fa7a6-fb58-41ed-bd06-b658e68c6a97", {"FirstName": "x"})
     assert (answer.status_code, answer.data) == (404, b"")
+
+
+def raised(caller: Caller, contact: Any, **changes: Any) -> Any:
+    answer = caller.put("Invoices", {"Invoices": [invoice(contact, **changes)]})
+    assert answer.status_code == 200, answer.get_data(as_text=True)
+    return answer.get_json()["Invoices"][0]["InvoiceID"]
+
+
+def credited(caller: Caller, contact: Any, type: str = "ACCRECCREDIT", **changes: Any) -> Any:
+    body = {
+        "Type": type,
+        "Contact": {"ContactID": contact},
+        "Date": "2026-11-20",
+        "Status": "AUTHORISED",
+        "LineItems": [line(Quantity=1)],
+        **changes,
+    }
+    return caller.put("CreditNotes", body).get_json()["CreditNotes"][0]["CreditNoteID"]
+
+
+def receivable(caller: Caller, id: Any) -> Any:
+    return read(caller, id)["Balances"]["AccountsReceivable"]
+
+
+def test_credit_that_is_left_is_taken_off_what_is_outstanding(nz, contact):
+    """accounting/contacts: Balances; nothing but credit is a negative balance"""
+    note_id = credited(nz, contact)
+    assert receivable(nz, contact) == {"Outstanding": -12.08, "Overdue": 0.0}
+    id = raised(nz, contact)
+    assert receivable(nz, contact) == {"Outstanding": 12.07, "Overdue": 0.0}
+    nz.put(f"CreditNotes/{note_id}/Allocations", {"Amount": 10, "Invoice": {"InvoiceID": id}})
+    assert receivable(nz, contact)["Outstanding"] == 12.07
+    nz.post(f"Invoices/{raised(nz, contact)}", {"Status": "VOIDED"})
+    assert receivable(nz, contact)["Outstanding"] == 12.07
+
+
+def test_a_suppliers_credit_is_taken_off_what_is_payable(nz, contact):
+    """accounting/contacts: Balances"""
+    raised(nz, contact, Type="ACCPAY", LineItems=[line(AccountCode="461")])
+    credited(nz, contact, "ACCPAYCREDIT", LineItems=[line(AccountCode="461", Quantity=1)])
+    assert read(nz, contact)["Balances"] == {
+        "AccountsReceivable": {"Outstanding": 0.0, "Overdue": 0.0},
+        "AccountsPayable": {"Outstanding": 12.07, "Overdue": 0.0},
+    }
+
+
+def test_an_invoice_is_overdue_the_day_after_its_due_date_in_its_own_country(nz, sandbox, contact):
+    """accounting/contacts: Balances by the clock; it is midday of 21 November in Auckland"""
+    raised(nz, contact, DueDate="2026-11-21")
+    assert receivable(nz, contact) == {"Outstanding": 24.15, "Overdue": 0.0}
+    sandbox.clock.advance(11 * 3600)
+    caller = Caller(nz.client, sign_in(nz.client)["access_token"], NZ)
+    assert receivable(caller, contact) == {"Outstanding": 24.15, "Overdue": 24.15}
+    [listed] = caller.get("Contacts", IDs=contact, page=1).get_json()["Contacts"]
+    assert listed["Balances"] == read(caller, contact)["Balances"]
+
+
+# --- by hand -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_merged_contact_is_archived_and_points_at_the_winner(nz, sandbox, contact):
+    """accounting/contacts: MergedToContactID"""
+    loser = made(nz, Name="Kiwi Solar Limited")["ContactID"]
+    sandbox.merge(NZ, loser, contact)
+    found = read(nz, loser)
+    assert (found["ContactStatus"], found["MergedToContactID"]) == ("ARCHIVED", contact)
+    assert nz.get("Contacts", IDs=loser, page=1).get_json()["Contacts"] == []
+    [listed] = nz.get("Contacts", IDs=loser, page=1, includeArchived="true").get_json()["Contacts"]
+    assert listed["MergedToContactID"] == contact
+    assert messages(nz.post("Contacts", {"ContactID": loser, "FirstName": "X"})) == [ARCHIVED]
+
+
+def test_the_documents_of_a_merged_contact_move_to_the_winner(nz, sandbox, contact):
+    """xero.com: merging contacts"""
+    loser = made(nz, Name="Kiwi Solar Limited")["ContactID"]
+    id, note_id = raised(nz, loser), credited(nz, loser)
+    before = nz.get(f"Invoices/{id}").get_json()["Invoices"][0]["UpdatedDateUTC"]
+    sandbox.merge(NZ, loser, contact)
+    moved = nz.get(f"Invoices/{id}").get_json()["Invoices"][0]
+    assert (moved["Contact"]["ContactID"], moved["UpdatedDateUTC"]) == (contact, before)
+    assert nz.get(f"CreditNotes/{note_id}").get_json()["CreditNotes"][0]["Contact"]["ContactID"] == contact
+    assert nz.get(f"CreditNotes/{note_id}").get_json()["CreditNotes"][0]["CreditNoteNumber"] == "CN-0026"
+    assert nz.get("Invoices", ContactIDs=contact).get_json()["Invoices"][-1]["InvoiceNumber"] == moved["InvoiceNumber"]
+    assert nz.get(f"Invoices/{moved['InvoiceNumber']}").status_code == 200
+    assert read(nz, contact)["IsCustomer"]
+    assert "Balances" not in read(nz, loser)
+    assert receivable(nz, contact)["Outstanding"] == 12.07
+
+
+def test_a_merge_is_read_since(nz, sandbox, contact):
+    """accounting/requests-and-responses: If-Modified-Since"""
+    loser = made(nz, Name="Kiwi Solar Limited")["ContactID"]
+    sandbox.clock.advance(60)
+    sandbox.merge(NZ, loser, contact)
+    since = {"If-Modified-Since": "2026-11-21T00:30:30"}
+    rows = nz.get("Contacts", page=1, includeArchived="true", headers=since).get_json()["Contacts"]
+    assert {row["ContactID"] for row in rows} == {loser, contact}
+
+
+def test_what_cannot_be_merged_is_refused(nz, sandbox, contact):
+    """xero.com: merging contacts"""
+    archived = contact_id(sandbox, "Old Mill Bakery")
+    for loser, winner, problem in (
+        (contact, contact, ValueError),
+        (contact, archived, ValueError),
+        (contact, "nobody", KeyError),
+    ):
+        with pytest.raises(problem):
+            sandbox.merge(NZ, loser, winner)
+    assert read(nz, contact)["ContactStatus"] == "ACTIVE"

@@ -144,3 +144,69 @@ def test_payments_are_paged_and_read_since(nz, owed):
 def test_an_unknown_payment_is_not_found(nz):
     """accounting/payments"""
     assert nz.post("Payments/8f9fa7a6-fb58-41ed-bd06-b658e68c6a97", {"Status": "DELETED"}).status_code == 404
+
+
+def test_several_payments_are_asked_for_at_once(nz, contact):
+    """accounting/payments: OR on PaymentID, on Invoice.InvoiceID"""
+    ids = [nz.put("Invoices", invoice(contact)).get_json()["Invoices"][0]["InvoiceID"] for _ in range(3)]
+    paid = [made(nz, id)["PaymentID"] for id in ids]
+
+    def found(where: str) -> Any:
+        return [row["PaymentID"] for row in nz.get("Payments", where=where).get_json()["Payments"]]
+
+    assert found(" OR ".join(f'PaymentID==Guid("{id}")' for id in paid[:2])) == paid[:2]
+    assert found(" OR ".join(f'PaymentId=guid("{id}")' for id in paid[1:])) == paid[1:]
+    assert found(" OR ".join(f'Invoice.InvoiceID==Guid("{id}")' for id in ids)) == paid
+    assert found(f'Status=="AUTHORISED" AND (Invoice.InvoiceId==Guid("{ids[0]}") OR Invoice.InvoiceId==Guid("{ids[2]}"))') == [
+        paid[0],
+        paid[2],
+    ]
+
+
+def test_a_filter_on_the_invoice_passes_over_refunds(nz, owed, contact):
+    """accounting/payments: a payment points at an invoice or at a credit note"""
+    note = {"Type": "ACCRECCREDIT", "Contact": {"ContactID": contact}, "Status": "AUTHORISED", "LineItems": [line()]}
+    number = nz.put("CreditNotes", note).get_json()["CreditNotes"][0]["CreditNoteNumber"]
+    refund = nz.put("Payments", payment(None, Invoice=None, CreditNoteNumber=number)).get_json()["Payments"][0]
+    paid = made(nz, owed)
+    [row] = nz.get("Payments", where=f'Invoice.InvoiceID==Guid("{owed}")').get_json()["Payments"]
+    assert row["PaymentID"] == paid["PaymentID"]
+    [row] = nz.get("Payments", where=f'CreditNote.CreditNoteNumber=="{number}"').get_json()["Payments"]
+    assert (row["PaymentID"], row["PaymentType"]) == (refund["PaymentID"], "ARCREDITPAYMENT")
+
+
+def test_a_removed_payment_is_found_by_those_who_read_since(nz, owed, sandbox):
+    """accounting/payments: If-Modified-Since"""
+    created = made(nz, owed)
+    sandbox.clock.advance(600)
+    since = {"If-Modified-Since": "2026-11-21T00:35:00"}
+    assert nz.get("Payments", page=1, headers=since).get_json()["Payments"] == []
+    nz.post(f"Payments/{created['PaymentID']}", {"Status": "DELETED"})
+    [row] = nz.get("Payments", page=1, headers=since).get_json()["Payments"]
+    assert (row["PaymentID"], row["Status"]) == (created["PaymentID"], "DELETED")
+    [changed] = nz.get("Invoices", page=1, headers=since).get_json()["Invoices"]
+    assert (changed["InvoiceID"], changed["Status"], changed["Payments"]) == (owed, "AUTHORISED", [])
+
+
+def test_a_page_and_a_single_invoice_show_the_same_payments(nz, owed):
+    """accounting/invoices: Payments on pages and single ones, not on whole lists"""
+    paid = [made(nz, owed, Amount=amount)["PaymentID"] for amount in (4.15, 5, 15)]
+    [page] = nz.get("Invoices", IDs=owed, page=1).get_json()["Invoices"]
+    assert [row["PaymentID"] for row in page["Payments"]] == paid
+    assert page["Payments"] == read(nz, owed)["Payments"]
+    assert page["FullyPaidOnDate"] == read(nz, owed)["FullyPaidOnDate"]
+    [whole] = nz.get("Invoices", IDs=owed).get_json()["Invoices"]
+    assert (whole["Payments"], whole["AmountPaid"]) == ([], 24.15)
+
+
+def test_paid_and_voided_invoices_are_read_by_status_in_the_order_they_changed(nz, contact):
+    """accounting/invoices: Statuses, order; recorded: a VOIDED one keeps its AmountDue"""
+    first, second = (nz.put("Invoices", invoice(contact)).get_json()["Invoices"][0]["InvoiceID"] for _ in range(2))
+    nz.post(f"Invoices/{second}", {"Status": "VOIDED"})
+    made(nz, first)
+    since = {"If-Modified-Since": "2026-11-21T00:00:00"}
+    rows = nz.get("Invoices", Statuses="PAID,VOIDED", order="UpdatedDateUTC ASC", headers=since).get_json()["Invoices"]
+    assert [(row["InvoiceID"], row["Status"], row["AmountDue"]) for row in rows] == [
+        (second, "VOIDED", 24.15),
+        (first, "PAID", 0.0),
+    ]

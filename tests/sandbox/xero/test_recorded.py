@@ -44,6 +44,10 @@ def page_of_invoices(nz: Caller, sandbox: Sandbox) -> Any:
     return nz.get("Invoices", where='Type=="ACCREC"', page=1, pageSize=2)
 
 
+def page_of_credit_notes(nz: Caller, sandbox: Sandbox) -> Any:
+    return nz.get("CreditNotes", page=1, pageSize=2)
+
+
 def organisation(nz: Caller, sandbox: Sandbox) -> Any:
     return nz.get("Organisation")
 
@@ -56,6 +60,7 @@ def minute_limit(nz: Caller, sandbox: Sandbox) -> Any:
 OURS = {
     "contact-create-duplicate-name": duplicate_name,
     "contact": single_contact,
+    "credit-notes-page": page_of_credit_notes,
     "invoice-create": created_invoice,
     "invoice-delete-authorised": refused_deletion,
     "invoices-page": page_of_invoices,

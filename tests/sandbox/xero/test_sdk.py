@@ -1,14 +1,24 @@
 """Xero's own SDK, unmodified, against the stand-in over a real socket."""
 
 from datetime import date
+from decimal import Decimal
 from typing import Any
 
 import pytest
 from xero_python.accounting import (
     Account,
     AccountingApi,
+    Allocation,
+    Allocations,
+    BankTransaction,
+    BankTransactions,
+    BatchPayment,
+    BatchPaymentDelete,
+    BatchPayments,
     Contact,
     Contacts,
+    CreditNote,
+    CreditNotes,
     Currency,
     CurrencyCode,
     Invoice,
@@ -29,7 +39,7 @@ from xero_python.identity import IdentityApi
 
 from sandbox.xero import Fault
 from sandbox.xero.demo_company import NZ, UK
-from tests.sandbox.xero.callers import Caller
+from tests.sandbox.xero.callers import SCOPES, Caller, sign_in
 
 ACCOUNTS_OF_THE_CHART = 36
 
@@ -140,6 +150,94 @@ def test_refusals_arrive_as_the_exceptions_of_the_sdk(sdk, sandbox):
     with pytest.raises(RateLimitException) as limited:
         sdk.update_or_create_contacts(NZ, Contacts(contacts=[Contact(name="Anyone")]))
     assert limited.value.headers["Retry-After"] == "7"
+
+
+def raised(sdk: Any, contact: Any) -> Any:
+    line = LineItem(description="Consulting", quantity=2, unit_amount=10.5, account_code="200")
+    day = date(2026, 11, 20)
+    approved = Invoice(
+        type="ACCREC", contact=Contact(contact_id=contact), date=day, due_date=day, line_items=[line], status="AUTHORISED"
+    )
+    return sdk.create_invoices(NZ, Invoices(invoices=[approved])).invoices[0].invoice_id
+
+
+def allocation(invoice_id: Any, amount: Any) -> Any:
+    return Allocations(allocations=[Allocation(amount=amount, date=date(2026, 11, 21), invoice=Invoice(invoice_id=invoice_id))])
+
+
+def test_a_credit_note_is_raised_allocated_and_its_allocation_deleted(sdk, contact):
+    id, line = raised(sdk, contact), LineItem(description="Goodwill", quantity=1, unit_amount=10.5, account_code="200")
+    draft = CreditNote(
+        type="ACCRECCREDIT",
+        contact=Contact(contact_id=contact),
+        date=date(2026, 11, 19),
+        line_amount_types=LineAmountTypes.EXCLUSIVE,
+        line_items=[line],
+        status="DRAFT",
+    )
+    created = sdk.create_credit_notes(NZ, CreditNotes(credit_notes=[draft]), idempotency_key="sdk-note").credit_notes[0]
+    approved = CreditNotes(credit_notes=[CreditNote(status="AUTHORISED")])
+    assert sdk.update_credit_note(NZ, created.credit_note_id, approved).credit_notes[0].status == "AUTHORISED"
+
+    made = sdk.create_credit_note_allocation(NZ, created.credit_note_id, allocation(id, 12.08), summarize_errors=True)
+    assert (made.allocations[0].amount, made.allocations[0].allocation_id) == (Decimal("12.08"), None)
+    [read] = sdk.get_credit_notes(NZ, where='Status=="PAID"', page=1, order="UpdatedDateUTC DESC").credit_notes[:1]
+    assert (read.credit_note_number, read.remaining_credit, read.fully_paid_on_date) == ("CN-0026", 0, date(2026, 11, 20))
+    [owed] = sdk.get_invoices(NZ, i_ds=[id], page=1).invoices
+    assert (owed.amount_credited, owed.credit_notes[0].applied_amount) == (Decimal("12.08"), Decimal("12.08"))
+
+    gone = sdk.delete_credit_note_allocations(NZ, created.credit_note_id, read.allocations[0].allocation_id)
+    assert (gone.is_deleted, gone.invoice.invoice_id) == (True, id)
+    assert sdk.get_credit_note(NZ, created.credit_note_id).credit_notes[0].allocations == []
+
+
+def test_an_allocation_that_is_too_much_raises_xeros_own_sentence(sdk, contact):
+    with pytest.raises(AccountingBadRequestException) as caught:
+        sdk.create_credit_note_allocation(NZ, "CN-0025", allocation(raised(sdk, contact), 1))
+    errors = caught.value.error_data["Elements"][0]["ValidationErrors"]
+    assert errors[0]["Message"] == "Credit Note cannot be allocated as amount is greater than amount outstanding"
+
+
+def test_a_batch_payment_is_made_read_and_deleted(sdk, contact):
+    ids = [raised(sdk, contact) for _ in range(2)]
+    batch = BatchPayment(
+        account=Account(code="090"),
+        date=date(2026, 11, 21),
+        reference="Monday",
+        payments=[Payment(invoice=Invoice(invoice_id=id), amount=24.15) for id in ids],
+    )
+    created = sdk.create_batch_payment(NZ, BatchPayments(batch_payments=[batch])).batch_payments[0]
+    assert (created.type, created.total_amount, len(created.payments)) == ("RECBATCH", Decimal("48.3"), 2)
+    where = " OR ".join(f'Invoice.InvoiceID==Guid("{id}")' for id in ids)
+    payments = sdk.get_payments(NZ, where=where, page=1).payments
+    assert {row.batch_payment_id for row in payments} == {created.batch_payment_id}
+    assert sdk.get_batch_payment(NZ, created.batch_payment_id).batch_payments[0].status == "AUTHORISED"
+
+    body = BatchPaymentDelete(batch_payment_id=created.batch_payment_id, status="DELETED")
+    assert sdk.delete_batch_payment(NZ, body).batch_payments[0].status == "DELETED"
+    assert {row.status for row in sdk.get_payments(NZ, where=where, page=1).payments} == {"DELETED"}
+
+
+def test_an_overpayment_is_received_and_allocated(server, client, contact):
+    caller = Caller(client, sign_in(client, scopes=f"{SCOPES} accounting.banktransactions")["access_token"], NZ)
+    sdk = connected(server, caller)
+    id = raised(sdk, contact)
+    money = BankTransaction(
+        type="RECEIVE-OVERPAYMENT",
+        contact=Contact(contact_id=contact),
+        bank_account=Account(code="090"),
+        date=date(2026, 11, 21),
+        line_amount_types=LineAmountTypes.NOTAX,
+        line_items=[LineItem(description="Paid twice", line_amount=30)],
+    )
+    made = sdk.create_bank_transactions(NZ, BankTransactions(bank_transactions=[money])).bank_transactions[0]
+    sdk.create_overpayment_allocations(NZ, made.overpayment_id, allocation(id, 24.15))
+    [read] = sdk.get_overpayments(NZ, page=1).overpayments
+    assert (read.remaining_credit, read.allocations[0].invoice.invoice_id) == (Decimal("5.85"), id)
+    assert sdk.get_invoice(NZ, id).invoices[0].status == "PAID"
+    gone = sdk.delete_overpayment_allocations(NZ, made.overpayment_id, read.allocations[0].allocation_id)
+    assert gone.is_deleted
+    assert sdk.get_invoice(NZ, id).invoices[0].status == "AUTHORISED"
 
 
 def test_connections_are_read_through_the_models(server, nz):

@@ -1,0 +1,230 @@
+"""The flow payments-from-xero: a row for each payment of a linked invoice or bill, and the invoice brought in line (SPEC 4).
+
+choose  the payments of invoices that a row is linked to, with what Xero says of those invoices: one call for 40 of them
+cross   write the payment's row with its Sync History row in one change set -> mirror the invoice (functions/invoice_status.py)
+
+A payment is made and deleted in Xero, never changed. A deleted one is marked Reversed; one that was deleted before it ever crossed
+leaves nothing. A row a person deleted is not made again.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any
+
+from functions import history, invoice_status, linked, links, reference_data, states, xero_lists
+from functions.from_xero import Found, FromXero, Reading
+from functions.work import Crossed, Work
+from functions.xero_lists import INVOICES
+from mappings.choices import PaymentStatus
+from mappings.convert import CONTROL
+from mappings.payment import PAYMENT
+from mappings.table import MappingError
+from shared.connectors import Json
+from shared.dataverse import answers, query
+from shared.errors import Changed, NotFound, Problem, Rejected
+from shared.services import Operation
+from shared.xero.answers import xero_date
+
+TYPES = ("ACCRECPAYMENT", "ACCPAYPAYMENT")
+"""What pays an invoice or bill; the other types refund a credit note, an overpayment or a prepayment."""
+TABLE = "mag_payment"
+TRIES = 3
+TEXTS = ("PaymentID", "PaymentType", "Status", "Reference")
+ONCE = ("mag_name", f"transactioncurrencyid{states.BIND}")
+"""What is written when the row is made, and is people's afterwards."""
+COLUMNS = tuple(
+    f"_{row.target.removesuffix(states.BIND)}_value" if row.target.endswith(states.BIND) else row.target for row in PAYMENT.rows
+)
+
+
+# ── what rides along ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def choose(reading: Reading, found: Sequence[Json]) -> Iterator[Found]:
+    """Yield the payments of linked invoices, each with what Xero says of its invoice by now."""
+    by_payment = {str(one["PaymentID"]): xero_id for one in found if (xero_id := _invoice_id(one))}
+    ours = linked.read(reading.services, reading.connector, by_payment.values())
+    wanted = [xero_id for xero_id in dict.fromkeys(by_payment.values()) if ours.has(xero_id)]
+    read = xero_lists.by_ids(reading.services, reading.connector, INVOICES, wanted, reading.lane)
+    invoices = {str(one["InvoiceID"]).lower(): one for one in read}
+    for one in found:
+        invoice = invoices.get(by_payment.get(str(one["PaymentID"]), ""))
+        row_id = ours.row_of(invoice) if invoice else None
+        if invoice and row_id:
+            body = {"payment": facts_of(one), **invoice_status.body_of(invoice_status.facts_of(invoice), row_id)}
+            yield Found(str(one["PaymentID"]), xero_lists.version(one), body)
+
+
+def _invoice_id(payment: Json) -> str | None:
+    invoice = payment.get("Invoice")
+    if payment.get("PaymentType") not in TYPES or not isinstance(invoice, Mapping):
+        return None
+    return str(invoice.get("InvoiceID") or "").lower() or None
+
+
+def facts_of(payment: Json) -> Json:
+    """Return what of a Payment of Xero its row needs; what is no such value is None."""
+    account = payment.get("Account")
+    named = account if isinstance(account, Mapping) else {}
+    amount = payment.get("Amount")
+    is_amount = isinstance(amount, Decimal | int) and not isinstance(amount, bool)
+    return {
+        **{name: _text(payment.get(name)) for name in TEXTS},
+        "Date": _day(payment.get("Date")),
+        "Amount": Decimal(amount) if is_amount else None,  # type: ignore[arg-type]
+        "AccountID": _text(named.get("AccountID")),
+        "AccountCode": _text(named.get("Code")),
+    }
+
+
+def _text(value: Any) -> str | None:
+    return (CONTROL.sub(" ", value).strip() or None) if isinstance(value, str) else None
+
+
+def _day(value: Any) -> str | None:
+    try:
+        return xero_date(value).isoformat() if isinstance(value, str) else None
+    except (ValueError, OverflowError):
+        return None
+
+
+# ── one payment ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def cross(work: Work, body: Json) -> Crossed:
+    """Write the payment's row and bring its invoice in line."""
+    payment, row_id = body["payment"], str(body["row"])
+    work.about = f"invoice/{row_id}"
+    crossed = Crossed("", "Payments have no rows here; the invoice follows.")
+    if work.settings.get("mag_createpaymentrows") is not False:
+        crossed = written(work, payment, row_id)
+    words = invoice_status.mirror(work, body["facts"], row_id)
+    if words and not crossed.action:
+        return replace(crossed, action="Update", details=words, xero_id=payment["PaymentID"])
+    return crossed
+
+
+def written(work: Work, payment: Json, row_id: str) -> Crossed:
+    """Write the row of a payment (``facts_of``) of the invoice *row_id*, with its history, also for a flow that read it anyway.
+
+    Who else writes it at the same moment is waited for.
+    """
+    for _ in range(TRIES):
+        found = _read(work, payment, row_id)
+        if found is None:
+            return Crossed("", "The invoice is no longer in Dynamics 365.")
+        try:
+            return _write(work, payment, *found)
+        except (Changed, NotFound):
+            continue
+    raise Changed("The payment's row is being written by somebody else.")
+
+
+def _read(work: Work, payment: Json, row_id: str) -> tuple[Json, Json | None, list[Json]] | None:
+    """Return the invoice, the payment's row if there is one, and the accounts that may be its, in one round trip."""
+    operations = [
+        query.read("invoice", row_id, ("_ownerid_value", "_transactioncurrencyid_value", "mag_xeroid")),
+        query.selection(TABLE, (f"{TABLE}id", *COLUMNS), f"mag_xeropaymentid eq {query.quoted(payment['PaymentID'])}"),
+    ]
+    if accounts := _accounts(work, payment):
+        operations.append(accounts)
+    replies = work.services.dataverse.send(work.connector.environment, operations)
+    try:
+        work.record = answers.result(replies[0], write=False)
+    except NotFound:
+        return None
+    rows, *others = (answers.result(reply, write=False)["value"] for reply in replies[1:])
+    return work.record, next(iter(rows), None), others[0] if others else []
+
+
+def _accounts(work: Work, payment: Json) -> Operation | None:
+    names = {"mag_xeroaccountid": payment["AccountID"], "mag_code": payment["AccountCode"]}
+    terms = " or ".join(f"{name} eq {query.quoted(value)}" for name, value in names.items() if value)
+    if not terms:
+        return None
+    where = f"_mag_xeroconnectorid_value eq {work.connector.id} and ({terms})"
+    return query.selection("mag_xeroaccountcode", ("mag_xeroaccountcodeid", "mag_xeroaccountid", "mag_code"), where)
+
+
+def _write(work: Work, payment: Json, invoice: Json, held: Json | None, accounts: list[Json]) -> Crossed:
+    row_id = str(held[f"{TABLE}id"]) if held else _new_id(work, payment)
+    row = f"{TABLE}/{row_id}"
+    mine = replace(work, warnings=[])
+    if held is None and (reason := _not_made(work, payment)):
+        return Crossed("", reason, payment["PaymentID"])
+    account = _account(mine, payment, accounts)
+    columns = _columns(mine, payment, invoice, account)
+    if held is None:
+        owner = history.owner_bind(invoice)
+        columns |= {history.OWNER: owner} if owner else {}
+        operation = Operation("PATCH", query.row(TABLE, row_id), columns, {"If-None-Match": "*"})
+        crossed = Crossed("Create", f"{_named(payment)} has been added.", payment["PaymentID"], row)
+    else:
+        changes = states.differing(held, {name: value for name, value in columns.items() if name not in ONCE})
+        if not changes:
+            return Crossed("", "The payment is already here.", payment["PaymentID"], row)
+        operation = Operation("PATCH", query.row(TABLE, row_id), changes, {"If-Match": held["@odata.etag"]})
+        is_reversed = changes.get("mag_paymentstatus") == PaymentStatus.REVERSED.value
+        words = "was taken back in Xero: it is Reversed" if is_reversed else "has been updated"
+        crossed = Crossed("Update", f"{_named(payment)} {words}.", payment["PaymentID"], row)
+    told = history.success(mine, crossed, change_set="payment")
+    history.send(mine, [replace(operation, change_set="payment"), *told])
+    return crossed
+
+
+def _new_id(work: Work, payment: Json) -> str:
+    return str(uuid.uuid5(history.NAMESPACE, f"{work.connector.key}|{TABLE}|{str(payment['PaymentID']).lower()}"))
+
+
+def _not_made(work: Work, payment: Json) -> str:
+    """Say why a payment without a row gets none, "" when it does."""
+    if payment["Status"] == "DELETED":
+        return "The payment was taken back before it came here."
+    link = links.read(work.services, work.connector, work.message.flow, work.message.record)
+    return "A person deleted the payment's row here; it is not made again." if link and link.row else ""
+
+
+def _account(work: Work, payment: Json, accounts: list[Json]) -> str | None:
+    """Return the row of the payment's account: by Xero's id, else by its code; an unknown one is asked for."""
+    for column, value in (("mag_xeroaccountid", payment["AccountID"]), ("mag_code", payment["AccountCode"])):
+        for one in accounts:
+            if value and str(one.get(column) or "").lower() == value.lower():
+                return str(one["mag_xeroaccountcodeid"])
+    if payment["AccountID"] or payment["AccountCode"]:
+        reference_data.ask_for_refresh(work.services, work.connector)
+        work.warnings.append(
+            Problem(
+                f"The payment's account {payment['AccountCode'] or payment['AccountID']} is not known here; it was left empty.",
+                where="Xero Account Code (mag_xeroaccountcodeid)",
+                cause="The account was added in Xero since the reference data was read.",
+                fix="Choose the account on the payment once the Account Codes have been read again, which happens by itself.",
+                who="bookkeeper",
+            )
+        )
+    return None
+
+
+def _columns(work: Work, payment: Json, invoice: Json, account: str | None) -> Json:
+    known = {"invoice": invoice["invoiceid"], "account": account, "currency": invoice.get("_transactioncurrencyid_value")}
+    given = {name: value for name, value in known.items() if value}
+    try:
+        written = PAYMENT.apply(payment, work.connector.settings, given, now=work.now)
+    except MappingError as error:
+        raise Rejected(
+            tuple(Problem(flaw.message, flaw.where, fix=flaw.fix, who="bookkeeper") for flaw in error.flaws)
+        ) from error
+    work.warnings += [Problem(flaw.message, flaw.where, fix=flaw.fix, who="bookkeeper") for flaw in written.warnings]
+    return written.payload
+
+
+def _named(payment: Json) -> str:
+    amount = f" of {payment['Amount']:,.2f}" if payment["Amount"] is not None else ""
+    day = f" on {payment['Date']}" if payment["Date"] else ""
+    return f"The payment{amount}{day}"
+
+
+SOURCE = FromXero(xero_lists.PAYMENTS, choose, cross)
