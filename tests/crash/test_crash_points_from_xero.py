@@ -24,6 +24,7 @@ EVERY = 15
 LONGEST = timedelta(minutes=50)
 """A worker that dies is noticed after ten minutes, a message that was never sent after fifteen; then the next look, and a retry."""
 BANK = "090"
+DEATHS = ("crash after", "lost after")
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,7 @@ class Scene:
     happens: Callable[[CrashWorld, str], None]
     wrong: Callable[[CrashWorld, str], list[str]]
     before: Callable[[CrashWorld, str], None] | None = None
+    kinds: tuple[str, ...] = UNKNOWN_ENDS
 
 
 def differences(facts: dict[str, tuple[Any, Any]]) -> list[str]:
@@ -148,16 +150,17 @@ def owes(world: CrashWorld, invoice: str) -> list[str]:
 
 
 STATUS, PAYMENTS = "invoice-status-from-xero", "payments-from-xero"
-PAYMENT = Scene("payment", (PAYMENTS,), pay, is_settled(PAID, "0.00", APPLIED))
+PAYMENT = Scene("payment", (PAYMENTS,), pay, is_settled(PAID, "0.00", APPLIED), kinds=())
+"""Its I/Os fail in every way they can; of the longer scenes only a sample."""
 # fmt: off
 SCENES = (
     PAYMENT,
-    Scene("payment taken back",  (PAYMENTS, STATUS),          take_back,       is_settled(ACTIVE, "115.00", REVERSED), before=pay),
+    Scene("payment taken back",  (PAYMENTS, STATUS),          take_back,       is_settled(ACTIVE, "115.00", REVERSED), before=pay, kinds=DEATHS),
     Scene("void",                (STATUS,),                   void,            is_settled(CANCELLED, "115.00")),
     Scene("credit note",         ("credit-notes-from-xero",), credit,          is_settled(CANCELLED, "0.00", notes=1)),
     Scene("invoice of Xero's",   ("invoices-from-xero",),     invoice_in_xero, has_arrived),
     Scene("contact of Xero's",   ("contacts-from-xero",),     contact_in_xero, has_account),
-    Scene("part payment and what is owed", (PAYMENTS, "balances-from-xero"), lambda world, invoice: pay(world, invoice, "50.00"), owes),
+    Scene("part payment and what is owed", (PAYMENTS, "balances-from-xero"), lambda world, invoice: pay(world, invoice, "50.00"), owes, kinds=DEATHS),
 )
 # fmt: on
 
@@ -233,7 +236,7 @@ def test_any_fault_on_the_way_from_xero(stage: Stage, scene: Scene):
     failures = []
     for number, call in enumerate(calls, 1):
         for kind in call.kinds:
-            if (scene is PAYMENT or EVERYTHING or kind in UNKNOWN_ENDS) and (wrong := stage.run({number: kind})):
+            if (EVERYTHING or kind in (scene.kinds or call.kinds)) and (wrong := stage.run({number: kind})):
                 failures.append(f"{'; '.join(stage.world.plan.fired)}: {', '.join(wrong)}")
     assert not failures, "\n".join(failures)
 
