@@ -33,6 +33,7 @@ from functions.tick import tick
 from mappings.invoice import mapping_of
 from sandbox.demo.dynamics import Dynamics
 from tests.crash.harness import Call, CrashWorld, FaultPlan, crash_world
+from tests.crash.test_call_budgets_from_xero import BY_DEFAULT, FROM_XERO, WITHOUT_WEBHOOKS, Counting
 from tests.crash.test_crash_points import BILL, NEW_CUSTOMER, SALES_INVOICE, XERO_NUMBERED, Push, Stage
 from tests.world import DRAFT
 
@@ -68,6 +69,8 @@ def main() -> None:
             world.run()
         stage = Stage(world)
         sections += [pushes(stage), sends(stage), mapping(stage), rate(stage)]
+    with crash_world() as world:
+        sections[1:1] = [from_xero(Counting(world))]
     sections += [fairness(), cold_start(), latency()]
     now = datetime.now(UTC)
     machine = f"{platform.machine()}, {os.cpu_count()} processors, Python {platform.python_version()}, {platform.system()}"
@@ -129,6 +132,24 @@ def pushes(stage: Stage) -> str:
     rows.append((f"worst of {pairs} pairs of faults", worst, "≤ 6", "", "", ""))
     head = "one push | Xero calls | budget | Dataverse round trips | table operations | queue operations"
     return "### Calls\n\n" + table(head, rows)
+
+
+def from_xero(counting: Counting) -> str:
+    """Count what comes back: payments in one sweep, and a day on which nothing happens."""
+    rows: list[tuple[Any, ...]] = []
+    for count in (1, 10, 40, 41, 120, 300):
+        found = counting.paid(count)
+        rows.append(
+            (f"{count} payments of {count} invoices, one sweep", found["xero"], f"≤ {2 - -count // 40}", found["dataverse"])
+        )
+    everything = tuple(flow.name for flow in FROM_XERO)
+    for name, flows, budget in (
+        ("a day without a change, the flows that are on by default", BY_DEFAULT, f"≤ {WITHOUT_WEBHOOKS}"),
+        ("a day without a change, invoices and contacts from Xero as well", everything, ""),
+    ):
+        found = counting.day(*flows)
+        rows.append((name, found["xero"], budget, found["dataverse"]))
+    return "### What comes back\n\n" + table("from Xero | Xero calls | budget | Dataverse round trips", rows)
 
 
 def redelivery(stage: Stage) -> Counter[str]:

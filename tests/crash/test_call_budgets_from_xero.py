@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from datetime import timedelta
 from decimal import Decimal
 
 import pytest
 
-from functions.flows import FLOWS
+from functions.flows import BY_NAME, FLOWS
 from functions.nightly import nightly
 from functions.tick import tick
 from functions.to_xero import ToXero
@@ -18,8 +19,9 @@ from tests.world import NZ
 
 A_DAY = timedelta(hours=24)
 WITHOUT_WEBHOOKS = 140
-BY_DEFAULT = tuple(flow.name for flow in FLOWS if flow.enabled and not isinstance(flow.source, ToXero))
-PAYMENTS, CREDIT_NOTES = "payments-from-xero", "credit-notes-from-xero"
+FROM_XERO = tuple(flow for flow in FLOWS if not isinstance(flow.source, ToXero))
+BY_DEFAULT = tuple(flow.name for flow in FROM_XERO if flow.enabled)
+PAYMENTS = "payments-from-xero"
 
 
 class Counting:
@@ -35,12 +37,23 @@ class Counting:
         self.world.enable(self.connector, *flows, every=every)
         self.settle()
 
-    def settle(self) -> int:
-        """Let everything that is due by now happen; return how many calls to Xero it took."""
-        before = self._calls()
+    def settle(self) -> Counter[str]:
+        """Let everything that is due by now happen; return its I/Os by edge, of Xero's those that its limits count."""
+        before = len(self.world.plan.calls)
         self.world.rests = lambda: True
         self.world.run()
-        return self._calls() - before
+        return self._counted(before)
+
+    def paid(self, count: int) -> Counter[str]:
+        """Count what one sweep of *count* payments costs, from the tick to the last message."""
+        self.begin(PAYMENTS, every=15)
+        ids = self.linked(count)
+        self.world.clock.move(900)
+        self.settle()
+        for start in range(0, count, 50):
+            pay(self.world.bookkeeper(), ids[start : start + 50])
+        self.world.clock.move(900)
+        return self.settle()
 
     def linked(self, count: int) -> list[str]:
         """Raise *count* invoices in Xero, each with its row in Dynamics 365; return Xero's ids."""
@@ -54,20 +67,24 @@ class Counting:
             )
         return ids
 
-    def day(self) -> int:
-        """Let a day without anything to do pass, its night included; return the calls to Xero."""
-        before, world = self._calls(), self.world
-        end = world.clock.now() + A_DAY
+    def day(self, *flows: str) -> Counter[str]:
+        """Let a day pass without anything to do, its night included, each flow looking as often as it does by itself."""
+        self.begin(*flows, every=15)
+        world = self.world
+        for flow in flows:
+            world.enable(self.connector, flow, every=int(BY_NAME[flow].every.total_seconds() // 60))
+        self.settle()
+        before, end = len(world.plan.calls), world.clock.now() + A_DAY
         nightly(world.services, world.clock.now())
-        world.rests = lambda: True
         while world.clock.now() < end:
             tick(world.services, world.clock.now())
             world.run(swept=True)
             world.clock.move(60)
-        return self._calls() - before
+        return self._counted(before)
 
-    def _calls(self) -> int:
-        return sum(call.edge == "xero" and "/api.xro/" in call.what for call in self.world.plan.calls)
+    def _counted(self, before: int) -> Counter[str]:
+        calls = self.world.plan.calls[before:]
+        return Counter(call.edge for call in calls if call.edge != "xero" or "/api.xro/" in call.what)
 
     def _bound(self) -> tuple[str, str]:
         return "mag_xeroconnectors", self.connector.id
@@ -81,25 +98,13 @@ def counting() -> Iterator[Counting]:
 
 @pytest.mark.parametrize("count", [1, 40, 41, 120])
 def test_many_payments_cost_two_calls_and_one_for_each_forty(counting: Counting, count: int):
-    counting.begin(PAYMENTS, every=15)
-    ids = counting.linked(count)
-    counting.world.clock.move(900)
-    counting.settle()
-    for start in range(0, count, 50):
-        pay(counting.world.bookkeeper(), ids[start : start + 50])
-    counting.world.clock.move(900)
-    calls = counting.settle()
-    rows = [row for row in counting.world.dataverse.rows("mag_payment")]
+    found = counting.paid(count)
+    rows = counting.world.dataverse.rows("mag_payment")
     assert len(rows) == count
     assert {Decimal(str(row["mag_amount"])) for row in rows} == {Decimal("115")}
-    assert calls <= 2 + -(-count // 40)
+    assert found["xero"] <= 2 + -(-count // 40)
 
 
 def test_an_idle_connector_stays_within_its_calls_of_a_day(counting: Counting):
-    counting.begin(*BY_DEFAULT, every=15)
-    for flow in FLOWS:  # as often as each looks by itself
-        if flow.name in BY_DEFAULT:
-            counting.world.enable(counting.connector, flow.name, every=int(flow.every.total_seconds() // 60))
-    counting.settle()
-    assert counting.day() <= WITHOUT_WEBHOOKS
+    assert counting.day(*BY_DEFAULT)["xero"] <= WITHOUT_WEBHOOKS
     assert counting.world.xero.documents(NZ, "invoice"), "there is something that could be read again and again"
