@@ -14,6 +14,7 @@ next try, and a look-up by the new one would miss the document that was made.
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -131,11 +132,17 @@ def park(services: Services, claim: Claim, fingerprint: str, status: str, due: d
 
 
 def close(services: Services, claim: Claim) -> None:
-    """Delete the claim: the link is known, or nothing is due. Somebody else's newer claim is left alone."""
+    """Delete the claim: the link is known, or nothing is due. Somebody else's newer claim is left alone.
+
+    A wish that was noted meanwhile stays, and is let go of: else it would wait until our lease ends.
+    """
     try:
         services.store.delete(TABLE, claim.partition, claim.row, claim.etag)
     except Changed:
-        return
+        found = _read(services, claim.partition, claim.row)
+        if found.state == "held" and found.owner == claim.owner:
+            with contextlib.suppress(Retryable):  # the lease ends by itself
+                release(services, found, queued=found.queued)
 
 
 def mark_queued(services: Services, claim: Claim, until: datetime, version: str = "") -> bool:
