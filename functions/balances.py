@@ -8,6 +8,7 @@ the sum over all connectors of the environment is written in the row's own, by t
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import Context, Decimal, localcontext
 from typing import Any
@@ -19,7 +20,7 @@ from mappings import balance
 from mappings.table import MappingError
 from shared.connectors import Connector, Json
 from shared.dataverse import answers, query
-from shared.errors import NotFound, NotReady, Problem, Rejected
+from shared.errors import ConnectorError, Disconnected, NeedsReconnect, NeedsScope, NotFound, NotReady, Problem, Rejected
 from shared.services import Lane, Operation, Services
 
 SIDE = "AccountsReceivable"
@@ -42,8 +43,43 @@ class Currency:
 def choose(reading: Reading, documents: Sequence[Json]) -> Iterator[Found]:
     """Yield every contact with its balance as of now: a balance that changes moves no date, so that the time of reading tells."""
     version = f"{reading.now:%Y-%m-%dT%H:%M:%S.%f}Z"
+    elsewhere = _elsewhere(reading, [str(contact["ContactID"]) for contact in documents])
     for contact in documents:
-        yield Found(str(contact["ContactID"]), version, _body(contact))
+        xero_id = str(contact["ContactID"])
+        yield Found(xero_id, version, _body(contact) | elsewhere.get(xero_id, {}))
+
+
+def _elsewhere(reading: Reading, ids: Sequence[str]) -> dict[str, Json]:
+    """Return, by Contact, what its customers owe other organisations ({"Elsewhere": {connector: Contacts}}): a call for forty each.
+
+    Of one that cannot be asked now nothing is told: ``cross`` asks it again, and says so.
+    """
+    services, found = reading.services, dict[str, Json]()
+    for other in connectors.of_environment(services.store, reading.connector.environment):
+        if other.key == reading.connector.key or not _is_reachable(other):
+            continue
+        theirs = {xero_id: _of_customers(reading, other, xero_id) for xero_id in ids}
+        wanted = list(dict.fromkeys(one for some in theirs.values() for one in some))
+        try:
+            read = {
+                str(one["ContactID"]).lower(): {"ContactID": one["ContactID"], "Balances": {SIDE: _side(one)}}
+                for one in xero_lists.by_ids(services, other, xero_lists.CONTACTS, wanted, reading.lane)
+            }
+        except ConnectorError:
+            continue
+        for xero_id, some in theirs.items():
+            if known := [read[one] for one in some if one in read]:
+                found.setdefault(xero_id, {"Elsewhere": {}})["Elsewhere"][other.key] = known
+    return found
+
+
+def _of_customers(reading: Reading, other: Connector, xero_id: str) -> list[str]:
+    rows = customers.rows_of(reading.services, reading.connector, xero_id)
+    return [one for row in rows for one in customers.contacts_of(reading.services, other, row)]
+
+
+def _is_reachable(connector: Connector) -> bool:
+    return connector.state == "connected" and connector.is_sealed
 
 
 def _body(contact: Json) -> Json:
@@ -93,7 +129,7 @@ def cross(work: Work, contact: Json) -> Crossed:
         return contacts_from_xero.follow(work, contact)
     services, contact_id = work.services, str(contact["ContactID"])
     linked = customers.rows_of(services, work.connector, contact_id)
-    rows = customers.read(work, linked or customers.marked(contact))
+    rows = customers.masters(work, contact, customers.read(work, linked or customers.marked(contact)))
     if not rows:
         return Crossed("", "The contact is no customer in Dynamics 365.")
     told = [change for row, record in rows.items() if (change := _write(work, contact, row, record))]
@@ -109,10 +145,11 @@ def _write(work: Work, contact: Json, row: str, record: Json) -> str:
     table, _, row_id = row.partition("/")
     known = _currencies(work)
     theirs = known.get(str(record.get("_transactioncurrencyid_value") or "").lower(), known[""])
-    parts = [(work.connector, one) for one in [contact, *_others(work, work.connector, row, str(contact["ContactID"]))]]
+    told = contact.get("Elsewhere") or {}
+    parts = [(work.connector, one) for one in _contacts(work, work.connector, row, [contact])]
     for other in connectors.of_environment(work.services.store, work.connector.environment):
         if other.key != work.connector.key:
-            parts += [(other, one) for one in _others(work, other, row)]
+            parts += [(other, one) for one in _contacts(work, other, row, told.get(other.key, []))]
     summed = _summed(work, parts, theirs, {one.code: one for one in known.values()})
     given = {"precision": theirs.precision, "deep_link": customers.deep_link(work.connector, str(contact["ContactID"]))}
     try:
@@ -132,14 +169,28 @@ def _write(work: Work, contact: Json, row: str, record: Json) -> str:
     return f"Amount Owed and Amount Overdue are in {theirs.code or 'the base currency'}."
 
 
-def _others(work: Work, connector: Connector, row: str, known: str = "") -> list[Json]:
-    """Return the other Contacts of an organisation that *row* is linked to; a call only where there are some."""
-    ids = [one for one in customers.contacts_of(work.services, connector, row) if one != known.lower()]
-    if not ids:
-        return []
-    if connector.state != "connected" or not connector.is_sealed:
+def _contacts(work: Work, connector: Connector, row: str, known: Sequence[Json]) -> list[Json]:
+    """Return *known* and the other Contacts of an organisation that *row* is linked to; a call only where there are such."""
+    ids = {str(one["ContactID"]).lower() for one in known}
+    others = [one for one in customers.contacts_of(work.services, connector, row) if one not in ids]
+    if not others:
+        return list(known)
+    with _asking(work, connector):
+        return [*known, *xero_lists.by_ids(work.services, connector, xero_lists.CONTACTS, others, work.lane)]
+
+
+@contextmanager
+def _asking(work: Work, connector: Connector) -> Iterator[None]:
+    """Raise Rejected where another connector than the message's may not ask its organisation: this one is not disconnected by that."""
+    if connector.key == work.connector.key:
+        yield
+        return
+    if not _is_reachable(connector):
         raise Rejected((_unreachable(connector),))
-    return xero_lists.by_ids(work.services, connector, xero_lists.CONTACTS, ids, work.lane)
+    try:
+        yield
+    except (NeedsReconnect, NeedsScope, Disconnected) as error:
+        raise Rejected((_unreachable(connector),)) from error
 
 
 def _summed(work: Work, parts: Sequence[tuple[Connector, Json]], theirs: Currency, known: dict[str, Currency]) -> Json:
@@ -152,7 +203,8 @@ def _summed(work: Work, parts: Sequence[tuple[Connector, Json]], theirs: Currenc
             if isinstance(amount, bool) or not isinstance(amount, Decimal | int):
                 return {**summed, name: amount}
             if amount:
-                code = base_currency(work.services, connector, work.lane)
+                with _asking(work, connector):
+                    code = base_currency(work.services, connector, work.lane)
                 summed[name] += converted(Decimal(amount), code, theirs, known)
     return summed
 

@@ -1,7 +1,8 @@
 """The flow contacts-from-xero: contacts that changed in Xero become accounts, or bring those they are up to date (A327-A349).
 
 Off unless a connector asks for it: Dynamics 365 usually knows customers best. A column is filled where it is empty; only those of the
-connector's Columns Xero May Overwrite take Xero's value always, an empty one too (K32). What we sent to Xero ourselves is no news.
+connector's Columns Xero May Overwrite take Xero's value always, an empty one too (K32). An address is filled where what there is of it is
+Xero's. What we sent to Xero ourselves is no news.
 
 A contact that is a person of Dynamics 365 stays as it is: the table is of accounts, and a second, made of the person, would be a
 duplicate (K40). An archived contact makes nothing; a merged one is followed; of one that asked to be forgotten nothing is read.
@@ -129,6 +130,7 @@ def _changes(work: Work, found: Customer, payload: Json, warnings: list[Problem]
     link = links.read(work.services, work.connector, "contact", found.row)
     ours = contacts.ours(work, link, found.contact) if link else set()
     left_out = {problem.where for problem in warnings}
+    elsewhere = _other_addresses(found.record, payload, owned)
     changes: Json = {}
     for row in ACCOUNT.rows:
         column, field = row.target.removesuffix(BIND), _field(row.source)
@@ -137,9 +139,17 @@ def _changes(work: Work, found: Customer, payload: Json, warnings: list[Problem]
         if _says(wanted, held) or (held and column not in owned) or (field in ours and column not in owned):
             continue
         was_left_out = any(f"({row.source})" in where for where in left_out)
+        if column.partition("_")[0] in elsewhere and column not in owned:
+            continue
         if wanted is not None or not (column in NEVER_EMPTIED or was_left_out):
             changes[row.target] = wanted
     return changes
+
+
+def _other_addresses(record: Json, payload: Json, owned: set[str]) -> set[str]:
+    """Return the addresses (address1, address2) that are another in Dynamics 365 than in Xero: parts of two would be neither."""
+    parts = {row.target for row in ACCOUNT.rows if row.target.startswith("address")} - owned
+    return {part.partition("_")[0] for part in parts if record.get(part) and not _says(payload.get(part), record[part])}
 
 
 def _field(source: str) -> str:
@@ -165,8 +175,8 @@ def _owned(work: Work) -> set[str]:
 def _tell_unknown(work: Work, text: str, unknown: list[str], known: list[str]) -> None:
     """Say on the connector that its setting names columns the flow does not write: one row for what the setting says now."""
     problem = Problem(
-        f"Columns Xero May Overwrite names {', '.join(unknown)}, which contacts from Xero do not write.",
-        where=SETTING,
+        f"It names {', '.join(unknown)}, which contacts from Xero do not write.",
+        where=f"Columns Xero May Overwrite ({SETTING})",
         cause="The name is misspelled, is a label instead of a logical name, or is of a column the table does not have.",
         fix=f"Name only some of: {', '.join(known)}.",
         who="administrator",

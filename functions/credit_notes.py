@@ -23,14 +23,12 @@ from functions.links import Link
 from functions.work import Crossed, Work
 from functions.xero_lists import INVOICES
 from mappings.choices import ExportStatus
-from mappings.convert import CONTROL
 from mappings.credit_note import CREDIT_NOTE_ALLOCATION
 from mappings.table import MappingError
 from shared.connectors import Json
 from shared.dataverse import answers, query
 from shared.errors import Changed, NotFound, Problem, Rejected
 from shared.services import Operation
-from shared.xero.answers import xero_date
 
 TYPES = ("ACCRECCREDIT", "ACCPAYCREDIT")
 TABLE = "mag_creditnote"
@@ -93,7 +91,7 @@ def _held(reading: Reading, ids: Sequence[str]) -> dict[str, dict[str, str]]:
         for page in answers.results(operations, reading.services.dataverse.send(reading.connector.environment, operations)):
             for row in page["value"]:
                 invoice = row.get("mag_invoiceid")
-                if invoice and invoice.get("_mag_xeroconnectorid_value") == reading.connector.id:
+                if invoice and invoice.get("_mag_xeroconnectorid_value") in (None, reading.connector.id):
                     rows = found.setdefault(str(row["mag_xerocreditnoteid"]).lower(), {})
                     rows[str(row["_mag_invoiceid_value"])] = str(invoice.get("mag_xeroid") or "").lower()
     return found
@@ -123,7 +121,7 @@ def _target(row_id: str, invoice: Json | None, allocations: list[Json] | None) -
 
 def facts_of(note: Json) -> Json:
     """Return what of a Credit Note of Xero its rows need; what is no such value is None."""
-    return {**{name: _text(note.get(name)) for name in TEXTS}, "Date": _day(note.get("Date"))}
+    return {**{name: xero_lists.text_of(note.get(name)) for name in TEXTS}, "Date": xero_lists.day_of(note.get("Date"))}
 
 
 def _allocations(note: Json) -> list[Json] | None:
@@ -140,29 +138,13 @@ def _allocations(note: Json) -> list[Json] | None:
         xero_id = str(invoice.get("InvoiceID") or "").lower() if isinstance(invoice, Mapping) else ""
         if not xero_lists.is_id(xero_id) or one.get("IsDeleted") is True:
             continue
-        day, amount = _day(one.get("Date")), _number(one.get("Amount"))
+        day, amount = xero_lists.day_of(one.get("Date")), xero_lists.number_of(one.get("Amount"))
         named = "|".join((_id(note), xero_id, day or "", "" if amount is None else format(amount.normalize(), "f")))
         alike[named] += 1
         made_up = str(uuid.uuid5(history.NAMESPACE, f"{TABLE}|{named}|{alike[named]}"))
-        entry = {"InvoiceID": xero_id, "AllocationID": _text(one.get("AllocationID")), "MadeUp": made_up}
+        entry = {"InvoiceID": xero_id, "AllocationID": xero_lists.text_of(one.get("AllocationID")), "MadeUp": made_up}
         told.append({**entry, "Date": day, "Amount": amount})
     return told
-
-
-def _text(value: Any) -> str | None:
-    return (CONTROL.sub(" ", value).strip() or None) if isinstance(value, str) else None
-
-
-def _number(value: Any) -> Decimal | None:
-    is_number = isinstance(value, Decimal | int) and not isinstance(value, bool)
-    return Decimal(value) if is_number and Decimal(value).is_finite() else None
-
-
-def _day(value: Any) -> str | None:
-    try:
-        return xero_date(value).isoformat() if isinstance(value, str) else None
-    except (ValueError, OverflowError):
-        return None
 
 
 # ── one credit note ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -173,7 +155,7 @@ def cross(work: Work, body: Json) -> Crossed:
     note, done, refused = body["note"], [], list[tuple[str, Json, Rejected]]()
     for target in body["invoices"]:
         row_id = str(target["row"])
-        work.about, work.record = f"invoice/{row_id}", {}
+        work.about, work.record = "", {}
         try:
             if not body["is_own"]:
                 done += _write_rows(work, note, row_id, target["allocations"])
@@ -225,11 +207,12 @@ def _read(work: Work, note: Json, row_id: str, allocations: Sequence[Json]) -> t
     ]
     invoice_answer, *pages = work.services.dataverse.send(work.connector.environment, operations)
     try:
-        work.record = answers.result(invoice_answer, write=False)
+        invoice = answers.result(invoice_answer, write=False)
     except NotFound:
         return None
+    work.about, work.record = f"invoice/{row_id}", invoice
     rows = {str(row[f"{TABLE}id"]): row for page in pages for row in answers.result(page, write=False)["value"]}
-    return work.record, list(rows.values())
+    return invoice, list(rows.values())
 
 
 @dataclass(frozen=True)

@@ -160,16 +160,17 @@ def find(work: Work, contact: Json, *, is_whole: bool = False) -> Customer:
         return linked
     contact = linked.contact
     rows = read(work, marked(contact), contact)
-    found = next((row for row in marked(contact) if row in rows), None) or _same(contact, rows)
+    found = next((row for row in marked(contact) if row in rows), None) or _same(work, contact, rows)
     return _mastered(work, replace(linked, row=found, record=rows[found])) if found else linked
 
 
 def linked_to(work: Work, contact: Json) -> Customer:
-    """Return the row the Contact is linked to, the one that bears its mark first."""
+    """Return the row the Contact is linked to: one that is active before one that is not, the one that bears its mark first."""
     known = rows_of(work.services, work.connector, _id(contact))
     rows = read(work, known)
     mark = str(contact.get("ContactNumber") or "").strip().lower()
-    row = next((row for row in sorted(known, key=lambda one: one.partition("/")[2] != mark) if row in rows), "")
+    there = sorted(rows, key=lambda one: (bool(rows[one].get("statecode")), one.partition("/")[2] != mark, one))
+    row = next(iter(there), "")
     return _mastered(work, Customer(contact, row, rows[row])) if row else Customer(contact, is_gone=bool(known))
 
 
@@ -299,6 +300,15 @@ def read(work: Work, known: Iterable[str], contact: Json | None = None) -> dict[
     }
 
 
+def masters(work: Work, contact: Json, rows: dict[str, Json]) -> dict[str, Json]:
+    """Return *rows* (linked to the Contact) with the row in place of each that was merged into it in Dynamics 365, now linked too."""
+    found = {row: _mastered(work, Customer(contact, row, record)) for row, record in rows.items()}
+    for row, customer in found.items():
+        if customer.row != row:
+            join(work.services, work.connector, _id(contact), customer.row)
+    return {customer.row: customer.record for customer in found.values()}
+
+
 def _mastered(work: Work, customer: Customer) -> Customer:
     """Return the customer as the row that its row was merged into in Dynamics 365, if it was."""
     for _ in range(MERGES):
@@ -313,13 +323,17 @@ def _mastered(work: Work, customer: Customer) -> Customer:
     return customer
 
 
-def _same(contact: Json, rows: dict[str, Json]) -> str | None:
-    """Return the one active account of the same number, else of the same name; raise Rejected when there are several."""
+def _same(work: Work, contact: Json, rows: dict[str, Json]) -> str | None:
+    """Return the one active account of the same number, else of the same name.
+
+    Raises Rejected when there are several, which the first of them then tells: its owner is who can tell them apart.
+    """
     given = flat(contact)
     for column, name, label in (("accountnumber", "AccountNumber", "Account Number"), ("name", "Name", "Name")):
         wanted = _folded(given.get(name))
         same = [row for row, one in rows.items() if wanted and not one["statecode"] and _folded(one.get(column)) == wanted]
         if len(same) > 1:
+            work.about, work.record = same[0], rows[same[0]]
             raise Rejected((_several(label, str(given[name]), [rows[row] for row in same]),))
         if same:
             return same[0]

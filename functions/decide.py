@@ -72,9 +72,5 @@ def _outcome(
     again: SyncMessage | None = None,
     delay: timedelta = timedelta(),
 ) -> Outcome:
-    details = "\n".join(_sentence(problem) for problem in problems)
+    details = "\n".join(problem.sentence for problem in problems)
     return Outcome(message, status, action, details, now, problems, again=again, delay=delay)
-
-
-def _sentence(problem: Problem) -> str:
-    return f"{problem.where}: {problem.message}" if problem.where else problem.message

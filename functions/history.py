@@ -40,7 +40,7 @@ def success(work: Work, crossed: Crossed, *, change_set: str) -> list[Operation]
 
 def warning(work: Work, problem: Problem, *, on_record: bool = True) -> Operation:
     """Return the row of something a person should look at; of a record that is gone it stands on the connector only."""
-    return _row(work, SyncStatus.WARNING, SyncAction.WARNING, problem.message, (problem,), problem.message, on_record=on_record)
+    return _row(work, SyncStatus.WARNING, SyncAction.WARNING, problem.sentence, (problem,), problem.sentence, on_record=on_record)
 
 
 def send(work: Work, operations: list[Operation]) -> None:

@@ -19,13 +19,13 @@ from typing import Any
 from functions import claim as claims
 from functions import connectors, documents, from_xero, history, invoices, linked, links, states, xero_lists
 from functions.claim import Claim
+from functions.flows import BY_NAME
 from functions.from_xero import Found, FromXero, Reading
 from functions.links import Link
 from functions.states import Plan, State, Verdict, Wrote
 from functions.work import Crossed, Work
 from functions.xero_lists import INVOICES
 from mappings.choices import InvoiceType, NumberSource, PaymentStatus
-from mappings.convert import CONTROL
 from mappings.invoice_status import INVOICE_STATUS
 from mappings.table import MappingError
 from shared import exact_json
@@ -87,9 +87,9 @@ def facts_of(invoice: Json) -> Json:
     contact = invoice.get("Contact")
     return {
         "InvoiceID": str(invoice["InvoiceID"]),
-        **{name: _text(invoice.get(name)) for name in TEXTS},
-        "ContactID": _text(contact.get("ContactID")) if isinstance(contact, Mapping) else None,
-        **{name: _number(invoice.get(name)) for name in AMOUNTS},
+        **{name: xero_lists.text_of(invoice.get(name)) for name in TEXTS},
+        "ContactID": xero_lists.text_of(contact.get("ContactID")) if isinstance(contact, Mapping) else None,
+        **{name: xero_lists.number_of(invoice.get(name)) for name in AMOUNTS},
         **{name: _settling(invoice.get(name), key, amount) for name, (key, amount, _) in SETTLED_BY.items()},
     }
 
@@ -99,20 +99,13 @@ def body_of(facts: Json, row_id: str) -> Json:
     return {"facts": facts, "row": row_id}
 
 
-def _text(value: Any) -> str | None:
-    return (CONTROL.sub(" ", value).strip() or None) if isinstance(value, str) else None
-
-
-def _number(value: Any) -> Decimal | None:
-    is_number = isinstance(value, Decimal | int) and not isinstance(value, bool)
-    return Decimal(value) if is_number and Decimal(value).is_finite() else None
-
-
 def _settling(found: Any, key: str, amount: str) -> list[Json] | None:
     if not isinstance(found, list):
         return None
     return [
-        {key: one[key], "Amount": _number(one.get(amount))} for one in found if isinstance(one, Mapping) and _text(one.get(key))
+        {key: one[key], "Amount": xero_lists.number_of(one.get(amount))}
+        for one in found
+        if isinstance(one, Mapping) and xero_lists.text_of(one.get(key))
     ]
 
 
@@ -204,28 +197,31 @@ def mirror(work: Work, facts: Json, row_id: str) -> str:
     """Bring the invoice *row_id* of Dynamics 365 in line with *facts*; return what changed in words, "" for nothing.
 
     Works under this flow's claim on the document; a row somebody else changes meanwhile is read and decided again. Raises NotReady
-    while another worker mirrors the document, Changed when the row never holds still, Rejected when Dynamics 365 refuses.
+    while another worker mirrors the document, Changed when the row never holds still, Rejected when Dynamics 365 refuses: for
+    another flow this one then asks, tells why, and tries again, so that n payments are not n refusals of one invoice.
     """
     record = f"{TABLE}/{str(facts['InvoiceID']).lower()}"
-    work.about = f"invoice/{row_id}"
     if (work.message.flow, work.message.record) == (FLOW, record):
         return _mirror(work, facts, row_id, record)
     before = claims.read(work.services, work.connector.key, FLOW, record)
     claim = claims.take(work.services, work.connector.key, FLOW, record, work.claim.owner)
     try:
         words = _mirror(work, facts, row_id, record)
-    except ConnectorError:
+    except ConnectorError as error:
         _let_go(work, before, claim)
-        raise
+        if not isinstance(error, Rejected) or not BY_NAME[FLOW].for_connector(work.connector).enabled:
+            raise
+        from_xero.want(work, FLOW, TABLE, [facts["InvoiceID"]])
+        return ""
     _let_go(work, before, claim)
     return words
 
 
 def _let_go(work: Work, before: Claim, claim: Claim) -> None:
-    """Let go of the claim, and leave a message that is under way, or a wish, as it was noted."""
+    """Let go of the claim, and leave a message that is under way, or a wish, as it was noted; this try was not one of its own."""
     try:
         if before.etag:
-            claims.release(work.services, claim, queued=before.queued)
+            claims.release(work.services, replace(claim, attempt=before.attempt), queued=before.queued)
         else:
             claims.close(work.services, claim)
     except Retryable as unreleased:  # the lease ends by itself
@@ -269,7 +265,7 @@ def _read(work: Work, facts: Json, row_id: str) -> tuple[Json, list[Json], list[
         row: Json = answers.result(row_answer, write=False)
     except NotFound:
         return None
-    work.record = row
+    work.about, work.record = f"invoice/{row_id}", row
     payments, notes = (answers.result(answer, write=False)["value"] for answer in others)
     is_its = str(row.get("mag_xeroid") or "").lower() == str(facts["InvoiceID"]).lower()
     is_ours = row.get("_mag_xeroconnectorid_value") in (None, work.connector.id)
@@ -291,16 +287,18 @@ def _follow(work: Work, facts: Json, row: Json, payments: list[Json], notes: lis
         message = SyncMessage(work.connector.key, SENDING, f"invoice/{row_id}", reason="pay-now-link")
         work.services.queues.send(SENDING, message.to_json())
     operations = [*_writes(row, plan), *changed, *_told(mine, facts, plan, words)]
-    if plan.wrote != wrote:
+    is_kept_first = plan.wrote != wrote and not plan.is_kept_after
+    if is_kept_first:
         _keep_wrote(work, row_id, facts, plan.wrote)
-    if not operations:
-        return words
     try:
-        history.send(work, [replace(operation, change_set="mirror") for operation in operations])
-    except (Rejected, ConfigurationError):
-        if plan.wrote != wrote:
+        if operations:
+            history.send(work, [replace(operation, change_set="mirror") for operation in operations])
+    except (Rejected, ConfigurationError, Changed):  # nothing was written
+        if is_kept_first:
             _keep_wrote(work, row_id, facts, wrote)
         raise
+    if plan.wrote != wrote and not is_kept_first:
+        _keep_wrote(work, row_id, facts, plan.wrote)
     return words
 
 
@@ -355,7 +353,7 @@ def last_wrote(work: Work, row_id: str) -> Wrote:
 
 
 def _keep_wrote(work: Work, row_id: str, facts: Json, wrote: Wrote) -> None:
-    """Keep it before the row is written: a crash between the two must not make our own state look like a user's."""
+    """Keep it: before the row is written, or after (``Plan.is_kept_after``)."""
     left = {"statuscode": str(wrote.open_reason)} if wrote.open_reason is not None else {}
     status = "" if wrote.state is None else str(wrote.state)
     links.write(work.services, work.connector, STATE, f"invoice/{row_id}", Link(facts["InvoiceID"], status=status, left=left))
@@ -459,6 +457,16 @@ def _warnings(row: Json, facts: Json, plan: Plan) -> list[Problem]:
     said = states.verdict(facts)
     if said is Verdict.UNKNOWN:
         return [_not_understood(facts)]
+    if said is Verdict.DELETED and plan.before is State.PAID:
+        return [
+            Problem(
+                f"The draft {facts.get('InvoiceNumber') or facts['InvoiceID']} was deleted in Xero; the invoice is Paid here and stays so.",
+                where="Status",
+                cause="A bookkeeper deleted the draft after the invoice was marked Paid in Dynamics 365.",
+                fix="If it should be in Xero after all, make a new invoice, which gets a new number. Cancel this one.",
+                who="salesperson",
+            )
+        ]
     is_opened = plan.before is State.CANCELLED and said in (Verdict.OPEN, Verdict.PAID)
     money = states.differing(row, {"mag_amountpaid": facts["AmountPaid"]} if facts.get("AmountPaid") is not None else {})
     if plan.is_left_alone and is_opened and states.is_money_changed(row, money):

@@ -45,8 +45,8 @@ NO_ACCOUNT = "?"
 """Stand for the customer, and for an account that only Xero may know, while the invoice is rehearsed."""
 
 
-BALANCES = "balances-from-xero"
-"""The flow that brings what the customer owes by now."""
+BALANCES, STATUS = "balances-from-xero", "invoice-status-from-xero"
+"""The flows that bring what the customer owes by now, and what Xero says of the invoice."""
 
 ASKED = {None: Asked.ANEW, ExportStatus.NO.value: Asked.ANEW, ExportStatus.READY_TO_UPDATE.value: Asked.UPDATE}
 """What a person asks for by the Export Status of an invoice: No, or Ready to update."""
@@ -457,6 +457,8 @@ def _write_back(work: Work, record: Json, found: Json, pay_now_link: str | None)
                 etag = _etag_if_unchanged(work, columns)
             except NotFound:
                 return _orphaned(work, xero_id)
+            # The change may have been newer amounts of Xero's than ours: they are read once more.
+            from_xero.want(work, STATUS, "Invoice", [xero_id], afresh=True)
         except NotFound:
             return _orphaned(work, xero_id)
         except answers.ReadOnlyRow:

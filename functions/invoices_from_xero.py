@@ -1,8 +1,8 @@
 """The flow invoices-from-xero: sales invoices approved in Xero that Dynamics 365 does not have (SPEC 4; A214-A270, K20, K40).
 
 choose  approved, of nobody's row and without our mark; with their payments and the contacts nobody linked, in calls of 40
-cross   what Dynamics 365 has of what it names -> price list -> customer -> header, lines and Sync History in one change set
-        -> tracking -> totals read again and compared -> payments -> status, amounts and state, which close the row, last
+cross   what Dynamics 365 has of what it names -> price list -> customer -> header, lines, tracking and Sync History in one change set
+        -> totals read again and compared -> payments -> status, amounts and state, which close the row, last
 
 Every id is derived from Xero's, so that a try that died half-way is found and finished by the next one. What bears our mark never
 comes back: its invoice was sent from here, whether its link was not written yet or its row was deleted since. Nor does an invoice
@@ -15,6 +15,7 @@ import re
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from decimal import Decimal
 from itertools import count
 from typing import Any
@@ -37,12 +38,14 @@ FLOW = "invoices-from-xero"
 APPROVED = ("AUTHORISED", "PAID")
 OUR_PAGE = re.compile(r"https://(?P<host>[^/?#]+)/main\.aspx\?(?P<query>[^#]*)", re.IGNORECASE)
 MOST_LINES, MOST_WARNINGS = 900, 50
-"""A change set holds 1,000 operations: the header, the lines, and the rows of Sync History."""
+"""A change set holds 1,000 operations: the header, the lines with their tracking options, and the rows of Sync History."""
 AT_ONCE = 25
 """How many values one filter asks for: a $batch takes the address as it is, and Dataverse limits its length."""
 WAITS = 4
 """How many tries wait for the reference data, when Xero names an account, a tax rate or the like that Dynamics 365 does not have yet:
 a quarter of an hour. Afterwards the invoice crosses without it, with a warning."""
+CLOCKS = timedelta(minutes=5)
+"""By how much Xero's clock and ours may differ: reference data read that long after the invoice changed has all it names."""
 SOLD, FAMILY = (0, 3), 2
 """The states of a product that can be sold (Active, Under Revision), and the structure of one that is a family of others."""
 BIND = "@odata.bind"
@@ -56,16 +59,23 @@ TOTALS = ("totalamount", "totaltax", "pricingerrorcode", "_ownerid_value")
 
 
 def choose(reading: Reading, documents: Sequence[Json]) -> Iterator[Found]:
-    """Yield the invoices to be made in Dynamics 365, each with its contact and its payments."""
+    """Yield the invoices to be made in Dynamics 365, each with its contact and its payments.
+
+    Forty at a time: what was yielded is under way when the calls of the minute end, and need not be read again.
+    """
     approved = [one for one in documents if concerns(reading.connector, one)]
     rows = linked.read(reading.services, reading.connector, [str(one["InvoiceID"]) for one in approved]).rows
     new = [one for one in approved if _is_open(reading.connector, str(one["InvoiceID"]), rows)]
-    if not new:
-        return
-    contacts, paid = _unknown_contacts(reading, new), _payments(reading, new)
-    for one in new:
-        contact = contacts.get(_contact_id(one)) or _object(one.get("Contact"))
-        body = {"invoice": one, "contact": contact, "payments": paid.get(str(one["InvoiceID"]).lower(), [])}
+    for start in range(0, len(new), xero_lists.AT_ONCE):
+        yield from _found(reading, new[start : start + xero_lists.AT_ONCE])
+
+
+def _found(reading: Reading, invoices: Sequence[Json]) -> Iterator[Found]:
+    contacts, paid = _unknown_contacts(reading, invoices), _payments(reading, invoices)
+    for one in invoices:
+        whole = contacts.get(_contact_id(one))
+        contact = {"contact": whole or _object(one.get("Contact")), "is_whole": whole is not None}
+        body = {"invoice": one, **contact, "payments": paid.get(str(one["InvoiceID"]).lower(), [])}
         yield Found(str(one["InvoiceID"]), xero_lists.version(one), body)
 
 
@@ -103,15 +113,14 @@ def _unknown_contacts(reading: Reading, invoices: Sequence[Json]) -> dict[str, J
 
 
 def _payments(reading: Reading, invoices: Sequence[Json]) -> dict[str, list[Json]]:
-    """Return the payments by invoice, 40 invoices a call: those inside an invoice do not name their account."""
+    """Return the payments by invoice: those inside an invoice do not name their account."""
     if reading.connector.settings.get("mag_createpaymentrows") is False:
         return {}
     paid = [str(one["InvoiceID"]) for one in invoices if one.get("Payments")]
     found: dict[str, list[Json]] = {}
-    for start in range(0, len(paid), xero_lists.AT_ONCE):
-        for payment in _payments_of(reading, paid[start : start + xero_lists.AT_ONCE]):
-            invoice_id = str(_object(payment.get("Invoice")).get("InvoiceID") or "").lower()
-            found.setdefault(invoice_id, []).append(payment)
+    for payment in _payments_of(reading, paid) if paid else ():
+        invoice_id = str(_object(payment.get("Invoice")).get("InvoiceID") or "").lower()
+        found.setdefault(invoice_id, []).append(payment)
     return found
 
 
@@ -131,7 +140,8 @@ def _payments_of(reading: Reading, invoice_ids: Sequence[str]) -> Iterator[Json]
 
 
 def _contact_id(invoice: Json) -> str:
-    return str(_object(invoice.get("Contact")).get("ContactID") or "").lower()
+    contact_id = str(_object(invoice.get("Contact")).get("ContactID") or "").lower()
+    return contact_id if xero_lists.is_id(contact_id) else ""
 
 
 def _object(value: Any) -> Json:
@@ -177,11 +187,9 @@ def _cross(work: Work, body: Json, invoice: Json) -> Crossed:
     if known.row is not None and str(known.row["invoiceid"]) != row_id:
         return Crossed("", "The invoice is already in Dynamics 365.", xero_id, f"invoice/{known.row['invoiceid']}")
     if known.row is None:
-        known = _made(work, body, invoice, known, row_id)
+        _make(work, body, invoice, known, row_id)
     else:
         work.about, work.record = f"invoice/{row_id}", known.row
-    if known.row is None or known.row["statecode"] == 0:  # a closed row takes no links, and was finished before it was closed
-        _track(work, invoice, known)
     _compare(work, invoice, row_id)
     problems = _pay(work, body, row_id)
     invoice_status.mirror(work, invoice_status.facts_of(body["invoice"]), row_id)
@@ -194,15 +202,15 @@ def _done(invoice: Json, xero_id: str) -> str:
     return f"Invoice {invoice.get('InvoiceNumber', '')} has been created from Xero - {xero_id}".replace("  ", " ")
 
 
-def _made(work: Work, body: Json, invoice: Json, known: Known, row_id: str) -> Known:
-    """Make the invoice with its lines, nothing before all that can be refused is known; return what it was made with."""
-    if len(invoice["LineItems"]) > MOST_LINES:
+def _make(work: Work, body: Json, invoice: Json, known: Known, row_id: str) -> None:
+    """Make the invoice with its lines, nothing before all that can be refused is known."""
+    if sum(1 + len(line["Tracking"]) for line in invoice["LineItems"]) > MOST_LINES:
         raise Rejected((_too_long(invoice),))
     price_list, new_list = _price_list(work, invoice, known)
     known.links["price_list"] = price_list
     _written(work, invoice, known)
-    _wait_for(work, known.codes)
-    customer = customers.of_contact(work, _object(body.get("contact")))
+    _wait_for(work, body["invoice"], known.codes)
+    customer = customers.of_contact(work, _object(body.get("contact")), is_whole=body.get("is_whole") is True)
     table, _, customer_id = customer.partition("/")
     known.links[table] = customer_id
     operations = [query.read(table, customer_id, ("_ownerid_value",)), *new_list]
@@ -218,26 +226,27 @@ def _made(work: Work, body: Json, invoice: Json, known: Known, row_id: str) -> K
     except answers.Duplicate as error:
         raise _duplicate(work, row_id, error) from error
     except Rejected as error:
-        known = _as_write_ins(known, error)
-        _write(work, invoice, known, row_id)
+        _write(work, invoice, _as_write_ins(known, error), row_id)
     work.about = f"invoice/{row_id}"
-    return known
 
 
 def _write(work: Work, invoice: Json, known: Known, row_id: str) -> None:
-    """Write header, lines and Sync History in one change set; an invoice that is there already is left alone (Duplicate)."""
+    """Write header, lines, tracking and Sync History in one change set; an invoice that is there already is left alone (Duplicate)."""
     header, warnings = _written(work, invoice, known)
     lines = header.pop("invoice_details", [])
+    tracking = {line["LineItemID"]: _options(line, known) for line in invoice["LineItems"]}
     if owner := history.owner_bind(work.record):
         header[OWNER] = owner
     operations = [Operation("PATCH", query.row("invoice", row_id), header, {"If-None-Match": "*"}, change_set="made")]
     for number, line in enumerate(lines, 1):
-        line_id = _line_id(work.connector, row_id, line.pop("invoicedetailid", ROUNDING))
+        xero_line_id = line.pop("invoicedetailid", ROUNDING)
+        line_id = _line_id(work.connector, row_id, xero_line_id)
         line.pop(TRACKING, None)
         columns = {f"invoiceid{BIND}": f"/invoices({row_id})", "lineitemnumber": number, **line}
         operations.append(
             Operation("PATCH", query.row("invoicedetail", line_id), columns, {"If-None-Match": "*"}, change_set="made")
         )
+        operations += [_association(work.connector, line_id, option) for option in tracking.get(xero_line_id, ())]
     told = replace(work, about=f"invoice/{row_id}", warnings=warnings)
     xero_id = str(invoice["InvoiceID"]).lower()
     crossed = Crossed("Create", _done(invoice, xero_id), xero_id)
@@ -252,7 +261,7 @@ def _written(work: Work, invoice: Json, known: Known) -> tuple[Json, list[Proble
         raise Rejected(tuple(map(_problem, error.flaws))) from error
     warnings = [*map(_problem, written.warnings), *known.links.get("warnings", ())]
     warnings += [
-        _no_option(name) for line in written.payload.get("invoice_details", ()) for name in _unknown_options(line, known)
+        _no_option(option) for line in invoice["LineItems"] for option in line["Tracking"] if _option(option, known) is None
     ]
     more = Problem(
         f"There are {len(warnings) - MOST_WARNINGS} more warnings like these.",
@@ -265,6 +274,12 @@ def _written(work: Work, invoice: Json, known: Known) -> tuple[Json, list[Proble
 def _line_id(connector: Connector, row_id: str, xero_id: str) -> str:
     """Return the id of a line's row, derived from Xero's id of the line and from its invoice."""
     return str(uuid.uuid5(NAMESPACE, f"{connector.key}|invoicedetail|{row_id}|{xero_id}"))
+
+
+def _association(connector: Connector, line_id: str, option: str) -> Operation:
+    """Return what links a line to its tracking option; in the change set of the line, which may be closed by whoever comes next."""
+    target = f"https://{connector.environment}/{query.API.strip('/')}/{query.row('mag_trackingoption', option)}"
+    return Operation("POST", f"{query.row('invoicedetail', line_id)}/{TRACKING}/$ref", {"@odata.id": target}, change_set="made")
 
 
 def _as_write_ins(known: Known, error: Rejected) -> Known:
@@ -305,7 +320,7 @@ def _duplicate(work: Work, row_id: str, error: answers.Duplicate) -> Exception:
 
 def _too_long(invoice: Json) -> Problem:
     return Problem(
-        f"It has {len(invoice['LineItems'])} lines; the connector takes up to {MOST_LINES}.",
+        f"It has {len(invoice['LineItems'])} lines; the connector takes up to {MOST_LINES}, their tracking options counted in.",
         "Line Items",
         "An invoice is written at once or not at all, and Dynamics 365 takes only so much at once.",
         "Enter it in Dynamics 365 by hand, with its Xero Id and Xero Connector: its status and payments then follow.",
@@ -365,7 +380,7 @@ def _questions(connector: Connector, invoice: Json, row_id: str) -> dict[str, li
 
     # fmt: off
     return {
-        "invoice": ask("invoice", ("statecode", "_ownerid_value"), [f"(mag_xeroid eq {xero_id} and {ours}) or invoiceid eq {row_id}"]),
+        "invoice": ask("invoice", ("_ownerid_value",), [f"mag_xeroid eq {xero_id} or invoiceid eq {row_id}"]),
         "transactioncurrency": ask("transactioncurrency", ("statecode",), [f"isocurrencycode eq {query.quoted(code)}"] if code else []),
         "organization": ask("organization", ("pricingdecimalprecision", "discountcalculationmethod", "iswriteinproductsallowed"), [""]),
         "pricelevel": ask("pricelevel", ("statecode",), [f"pricelevelid eq {_new_list_id(connector, code)}"]),
@@ -439,23 +454,38 @@ def _unknown_codes(invoice: Json, known: Known) -> tuple[str, ...]:
             missing.append(f"the account {line.get('AccountCode') or line['AccountID']}")
         if "TaxType" in line and key(line["TaxType"]) not in links["tax_rates"]:
             missing.append(f"the tax rate {line['TaxType']}")
-        for option in line["Tracking"]:
-            if _option(option, links["categories"], known.options) is None:
-                missing.append(f"the tracking option {option.get('Option') or option.get('TrackingOptionID')}")
+        missing += [f"the tracking option {_name(option)}" for option in line["Tracking"] if _option(option, known) is None]
     return tuple(dict.fromkeys(missing))
 
 
-def _option(option: Json, categories: Mapping[str, str], options: Mapping[str, str]) -> str | None:
+def _options(line: Json, known: Known) -> list[str]:
+    """Return the rows of a line's tracking options, as far as there are any."""
+    found = (_option(option, known) for option in line["Tracking"])
+    return list(dict.fromkeys(row for row in found if row))
+
+
+def _option(option: Json, known: Known) -> str | None:
     """Return the row of a line's tracking option: by its id, else by its name within its category."""
-    if found := options.get(key(option.get("TrackingOptionID") or "")):
+    if found := known.options.get(key(option.get("TrackingOptionID") or "")):
         return found
+    categories = known.links["categories"]
     category = categories.get(key(option.get("TrackingCategoryID") or "")) or categories.get(key(option.get("Name") or ""))
-    return options.get(f"{category}|{key(option.get('Option') or '')}")
+    return known.options.get(f"{category}|{key(option.get('Option') or '')}")
 
 
-def _wait_for(work: Work, codes: Sequence[str]) -> None:
-    """Have the reference data read again, and the invoice wait for it, when Xero names what it does not have yet (K24)."""
+def _name(option: Json) -> str:
+    return str(option.get("Option") or option.get("TrackingOptionID"))
+
+
+def _wait_for(work: Work, invoice: Json, codes: Sequence[str]) -> None:
+    """Have the reference data read again, and the invoice wait for it, when Xero names what it does not have yet (K24).
+
+    What is missing from reference data that was read since the invoice changed will not come: waiting would only cost calls.
+    """
     if not codes or work.message.attempt > WAITS:
+        return
+    changed, read = xero_lists.changed_at(invoice), reference_data.read_at(work.services, work.connector)
+    if changed and read and read - CLOCKS > changed:
         return
     reference_data.ask_for_refresh(work.services, work.connector)
     raise Retryable(f"Xero names {', '.join(codes)}, not yet in Dynamics 365: the reference data is read again first.")
@@ -541,41 +571,9 @@ def _wrong_list(code: str, price_list: Json) -> Problem:
 # ── after the change set ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _track(work: Work, invoice: Json, known: Known) -> None:
-    """Associate the lines with their tracking options; a link that is there, or a line somebody deleted, is passed over."""
-    row_id = work.about.partition("/")[2]
-    operations = [
-        Operation(
-            "POST",
-            f"{query.row('invoicedetail', _line_id(work.connector, row_id, line['LineItemID']))}/{TRACKING}/$ref",
-            {
-                "@odata.id": f"https://{work.connector.environment}/{query.API.strip('/')}/{query.row('mag_trackingoption', found)}"
-            },
-        )
-        for line in invoice["LineItems"]
-        for option in line["Tracking"]
-        if (found := _option(option, known.links["categories"], known.options))
-    ]
-    for start in range(0, len(operations), MOST_LINES):
-        some = operations[start : start + MOST_LINES]
-        for reply in work.services.dataverse.send(work.connector.environment, some):
-            try:
-                answers.result(reply)
-            except (answers.Duplicate, NotFound):
-                continue
-
-
-def _unknown_options(line: Json, known: Known) -> Iterator[str]:
-    for option in line.get(TRACKING, ()):
-        category = str(option.get(f"mag_trackingcategoryid{BIND}", "")).rpartition("(")[2].rstrip(")")
-        named = f"{category}|{key(option.get('mag_name') or '')}"
-        if key(option.get("mag_xerotrackingoptionid") or "") not in known.options and named not in known.options:
-            yield str(option.get("mag_name") or option.get("mag_xerotrackingoptionid"))
-
-
-def _no_option(name: str) -> Problem:
+def _no_option(option: Json) -> Problem:
     return Problem(
-        f"The tracking option {name} is not among the connector's reference data in Dynamics 365; the line goes without it.",
+        f"The tracking option {_name(option)} is not among the connector's reference data in Dynamics 365; the line goes without it.",
         "Tracking",
         "It was added or renamed in Xero, and has not been read since.",
         "Refresh the reference data, then choose it on the line.",

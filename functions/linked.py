@@ -1,5 +1,8 @@
 """Which invoice of Dynamics 365 a document of Xero is, by the Xero Id on its row (SPEC 5; A283).
 
+A row that names no connector is the document's as well: an id of Xero is one organisation's only, and a person, or the vendor's connector
+before ours, may have written the Xero Id alone.
+
 The copy command of Dynamics 365 copies the Xero Id too, so that several rows may bear one: the document's own mark tells which of
 them it is, else the one that was there first.
 """
@@ -36,14 +39,14 @@ class Linked:
 
 
 def read(services: Services, connector: Connector, xero_ids: Iterable[str]) -> Linked:
-    """Return the connector's invoices that bear one of *xero_ids*: one round trip, none for no ids."""
+    """Return the invoices of the connector, or of none, that bear one of *xero_ids*: one round trip, none for no ids."""
     wanted = [xero_id for xero_id in dict.fromkeys(map(str.lower, xero_ids)) if is_id(xero_id)]
     operations = [
         query.selection(
             "invoice",
             ("invoiceid", "mag_xeroid"),
             f"({' or '.join(f'mag_xeroid eq {query.quoted(one)}' for one in wanted[start : start + AT_ONCE])})"
-            f" and _mag_xeroconnectorid_value eq {connector.id}",
+            f" and (_mag_xeroconnectorid_value eq {connector.id} or _mag_xeroconnectorid_value eq null)",
             "createdon asc,invoiceid asc",
         )
         for start in range(0, len(wanted), AT_ONCE)

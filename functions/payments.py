@@ -1,8 +1,9 @@
 """The flow payments-from-xero: a row for each payment of a linked invoice or bill, and the invoice brought in line (SPEC 4).
 
 choose  the payments of invoices that a row is linked to, with what Xero says of those invoices: one call for 40 of them
-cross   write the payment's row with its Sync History row in one change set -> mirror the invoice (functions/invoice_status.py)
+cross   mirror the invoice (functions/invoice_status.py) -> write the payment's row with its Sync History row in one change set
 
+The invoice goes first: once it says what Xero says by now, nobody who read it before the payment takes the payment's row back.
 A payment is made and deleted in Xero, never changed. A deleted one is marked Reversed; one that was deleted before it ever crossed
 leaves nothing. A row a person deleted is not made again.
 """
@@ -12,26 +13,23 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from decimal import Decimal
-from typing import Any
 
 from functions import history, invoice_status, linked, links, reference_data, states, xero_lists
 from functions.from_xero import Found, FromXero, Reading
+from functions.links import Link
 from functions.work import Crossed, Work
 from functions.xero_lists import INVOICES
 from mappings.choices import PaymentStatus
-from mappings.convert import CONTROL
 from mappings.payment import PAYMENT
 from mappings.table import MappingError
 from shared.connectors import Json
 from shared.dataverse import answers, query
 from shared.errors import Changed, NotFound, Problem, Rejected
 from shared.services import Operation
-from shared.xero.answers import xero_date
 
 TYPES = ("ACCRECPAYMENT", "ACCPAYPAYMENT")
 """What pays an invoice or bill; the other types refund a credit note, an overpayment or a prepayment."""
-TABLE = "mag_payment"
+FLOW, TABLE = "payments-from-xero", "mag_payment"
 TRIES = 3
 TEXTS = ("PaymentID", "PaymentType", "Status", "Reference")
 ONCE = ("mag_name", f"transactioncurrencyid{states.BIND}")
@@ -70,39 +68,25 @@ def facts_of(payment: Json) -> Json:
     """Return what of a Payment of Xero its row needs; what is no such value is None."""
     account = payment.get("Account")
     named = account if isinstance(account, Mapping) else {}
-    amount = payment.get("Amount")
-    is_amount = isinstance(amount, Decimal | int) and not isinstance(amount, bool)
     return {
-        **{name: _text(payment.get(name)) for name in TEXTS},
-        "Date": _day(payment.get("Date")),
-        "Amount": Decimal(amount) if is_amount else None,  # type: ignore[arg-type]
-        "AccountID": _text(named.get("AccountID")),
-        "AccountCode": _text(named.get("Code")),
+        **{name: xero_lists.text_of(payment.get(name)) for name in TEXTS},
+        "Date": xero_lists.day_of(payment.get("Date")),
+        "Amount": xero_lists.number_of(payment.get("Amount")),
+        "AccountID": xero_lists.text_of(named.get("AccountID")),
+        "AccountCode": xero_lists.text_of(named.get("Code")),
     }
-
-
-def _text(value: Any) -> str | None:
-    return (CONTROL.sub(" ", value).strip() or None) if isinstance(value, str) else None
-
-
-def _day(value: Any) -> str | None:
-    try:
-        return xero_date(value).isoformat() if isinstance(value, str) else None
-    except (ValueError, OverflowError):
-        return None
 
 
 # ── one payment ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def cross(work: Work, body: Json) -> Crossed:
-    """Write the payment's row and bring its invoice in line."""
+    """Bring the payment's invoice in line and write the payment's row."""
     payment, row_id = body["payment"], str(body["row"])
-    work.about = f"invoice/{row_id}"
+    words = invoice_status.mirror(work, body["facts"], row_id)
     crossed = Crossed("", "Payments have no rows here; the invoice follows.")
     if work.settings.get("mag_createpaymentrows") is not False:
         crossed = written(work, payment, row_id)
-    words = invoice_status.mirror(work, body["facts"], row_id)
     if words and not crossed.action:
         return replace(crossed, action="Update", details=words, xero_id=payment["PaymentID"])
     return crossed
@@ -113,14 +97,18 @@ def written(work: Work, payment: Json, row_id: str) -> Crossed:
 
     Who else writes it at the same moment is waited for.
     """
+    link = links.read(work.services, work.connector, FLOW, _record(payment))
     for _ in range(TRIES):
         found = _read(work, payment, row_id)
         if found is None:
             return Crossed("", "The invoice is no longer in Dynamics 365.")
         try:
-            return _write(work, payment, *found)
+            crossed = _write(work, payment, *found, link)
         except (Changed, NotFound):
             continue
+        if link is None and crossed.row:  # whoever made it: one a person deletes is not made again
+            links.write(work.services, work.connector, FLOW, _record(payment), Link(payment["PaymentID"], row=crossed.row))
+        return crossed
     raise Changed("The payment's row is being written by somebody else.")
 
 
@@ -134,11 +122,12 @@ def _read(work: Work, payment: Json, row_id: str) -> tuple[Json, Json | None, li
         operations.append(accounts)
     replies = work.services.dataverse.send(work.connector.environment, operations)
     try:
-        work.record = answers.result(replies[0], write=False)
+        invoice = answers.result(replies[0], write=False)
     except NotFound:
         return None
+    work.about, work.record = f"invoice/{row_id}", invoice
     rows, *others = (answers.result(reply, write=False)["value"] for reply in replies[1:])
-    return work.record, next(iter(rows), None), others[0] if others else []
+    return invoice, next(iter(rows), None), others[0] if others else []
 
 
 def _accounts(work: Work, payment: Json) -> Operation | None:
@@ -150,11 +139,15 @@ def _accounts(work: Work, payment: Json) -> Operation | None:
     return query.selection("mag_xeroaccountcode", ("mag_xeroaccountcodeid", "mag_xeroaccountid", "mag_code"), where)
 
 
-def _write(work: Work, payment: Json, invoice: Json, held: Json | None, accounts: list[Json]) -> Crossed:
+def _record(payment: Json) -> str:
+    return f"Payment/{str(payment['PaymentID']).lower()}"
+
+
+def _write(work: Work, payment: Json, invoice: Json, held: Json | None, accounts: list[Json], link: Link | None) -> Crossed:
     row_id = str(held[f"{TABLE}id"]) if held else _new_id(work, payment)
     row = f"{TABLE}/{row_id}"
     mine = replace(work, warnings=[])
-    if held is None and (reason := _not_made(work, payment)):
+    if held is None and (reason := _not_made(payment, link)):
         return Crossed("", reason, payment["PaymentID"])
     account = _account(mine, payment, accounts)
     columns = _columns(mine, payment, invoice, account)
@@ -180,11 +173,10 @@ def _new_id(work: Work, payment: Json) -> str:
     return str(uuid.uuid5(history.NAMESPACE, f"{work.connector.key}|{TABLE}|{str(payment['PaymentID']).lower()}"))
 
 
-def _not_made(work: Work, payment: Json) -> str:
+def _not_made(payment: Json, link: Link | None) -> str:
     """Say why a payment without a row gets none, "" when it does."""
     if payment["Status"] == "DELETED":
         return "The payment was taken back before it came here."
-    link = links.read(work.services, work.connector, work.message.flow, work.message.record)
     return "A person deleted the payment's row here; it is not made again." if link and link.row else ""
 
 

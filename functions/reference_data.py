@@ -137,6 +137,12 @@ def ask_for_refresh(services: Services, connector: Connector) -> None:
     runs.note(services.store, connector.key, ROW, asked=services.clock.now().isoformat())
 
 
+def read_at(services: Services, connector: Connector) -> datetime | None:
+    """Return when the reference data was last read whole, None when it never was."""
+    done = Run.of(services.store.read(TABLE, connector.key, ROW)).done
+    return datetime.fromisoformat(done) if done else None
+
+
 def doubts(connector: Connector, run: Mapping[str, Any]) -> str:
     """Return what an administrator must know of the reference data, "" for nothing: defaults Xero would refuse, rows not written.
 

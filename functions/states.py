@@ -86,7 +86,8 @@ class Plan:
     """The writes in their order, each the body of one PATCH, what the row was, and what it then is.
 
     ``wrote`` is to be kept before the first write goes, and where there is none: a crash must not make our own state look like a
-    user's, nor a user's later one like ours.
+    user's, nor a user's later one like ours. Only of a cancelled row it is kept after the last one (``is_kept_after``): until then
+    nothing else may tell that we cancelled it, while a row that is Active or Paid says itself that we may go on.
     """
 
     writes: tuple[Json, ...]
@@ -94,6 +95,10 @@ class Plan:
     after: State
     wrote: Wrote
     is_left_alone: bool = False
+
+    @property
+    def is_kept_after(self) -> bool:
+        return self.before is State.CANCELLED
 
     @property
     def columns(self) -> Json:

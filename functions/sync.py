@@ -174,11 +174,21 @@ def tell(work: Work, outcome: Outcome) -> None:
 def _export_columns(work: Work, outcome: Outcome) -> Json:
     told = history.TOLD[work.message.table]
     columns: Json = {}
-    if told.status and (outcome.status in (Status.REFUSED, Status.FAILED) or not work.record.get("mag_synchedwithxero")):
+    is_over = outcome.status in (Status.REFUSED, Status.FAILED)
+    if told.status and (is_over or not (work.record.get("mag_synchedwithxero") or _stays_failed(work))):
         columns[told.status] = EXPORT_STATUS[outcome.status].value
     if (work.claim.sought or work.claim.made) and "_mag_xeroconnectorid_value" in work.record:
         columns["mag_xeroconnectorid@odata.bind"] = f"/mag_xeroconnectors({work.connector.id})"
     return columns
+
+
+def _stays_failed(work: Work) -> bool:
+    """Tell whether only a person lifts what a record failed for, so that a wait must not look as if one had asked.
+
+    Its document was deleted in Xero (functions/documents.py, ``_instead``).
+    """
+    told = history.TOLD[work.message.table]
+    return bool(work.record.get(told.xero_id)) and work.record.get(told.status) == ExportStatus.FAILED.value
 
 
 def _fail(work: Work, error: ConnectorError) -> Outcome:
@@ -195,9 +205,12 @@ def _fail(work: Work, error: ConnectorError) -> Outcome:
     if _is_worth_telling(work, error, outcome):
         try:
             tell(work, outcome)
-        except NotFound:
-            claims.close(services, work.claim)
-            return Outcome(message, Status.UNCHANGED, "Skip", "The record is no longer in Dynamics.", work.now)
+        except NotFound as gone:
+            if work.about == message.record:
+                claims.close(services, work.claim)
+                return Outcome(message, Status.UNCHANGED, "Skip", "The record is no longer in Dynamics.", work.now)
+            # A document from Xero is not gone with the row that was to tell of it: the next try finds another.
+            outcome = decide(Retryable(str(gone)), message, services.durations, work.now)
         except ConnectorError as unheard:
             log.warning("could not tell %s: %s", message.record, type(unheard).__name__)
             if outcome.again is None:  # a refusal that could not be told stays due
@@ -245,7 +258,8 @@ def _is_worth_telling(work: Work, error: ConnectorError, outcome: Outcome) -> bo
     if not work.record:
         return isinstance(error, ConfigurationError) and work.message.attempt == 1
     status = history.TOLD[work.message.table].status
-    already_told = work.message.attempt > 1 and (not status or work.record.get(status) == ExportStatus.WAITING.value)
+    is_said = not status or work.record.get(status) == ExportStatus.WAITING.value or _stays_failed(work)
+    already_told = work.message.attempt > 1 and is_said
     return not (outcome.again is not None and already_told)
 
 

@@ -16,10 +16,11 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+from mappings.convert import CONTROL
 from shared.connectors import Connector, Json
 from shared.errors import NotFound, Retryable
 from shared.services import Lane, Services
-from shared.xero.answers import EPOCH, xero_instant
+from shared.xero.answers import EPOCH, xero_date, xero_instant
 from shared.xero.where import any_of
 
 AT_ONCE = 40
@@ -149,6 +150,25 @@ def version(document: Mapping[str, Any]) -> str:
     """Return the version of *document*: its UpdatedDateUTC so written that text compares as time does; "" when there is none."""
     moment = changed_at(document)
     return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ") if moment else ""
+
+
+def text_of(value: Any) -> str | None:
+    """Return the words of a field, None when there are none; so do ``number_of`` and ``day_of`` with what is no such value."""
+    return (CONTROL.sub(" ", value).strip() or None) if isinstance(value, str) else None
+
+
+def number_of(value: Any) -> Decimal | None:
+    """Return the number of a field."""
+    is_number = isinstance(value, Decimal | int) and not isinstance(value, bool)
+    return Decimal(value) if is_number and Decimal(value).is_finite() else None
+
+
+def day_of(value: Any) -> str | None:
+    """Return the day of a field, yyyy-mm-dd."""
+    try:
+        return xero_date(value).isoformat() if isinstance(value, str) else None
+    except (ValueError, OverflowError):
+        return None
 
 
 def _page(

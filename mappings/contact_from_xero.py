@@ -49,14 +49,14 @@ def fitted(limit: int) -> Converter:
 
 def whole(limit: int) -> Converter:
     """Write text that is worth nothing when it is cut: what is longer than *limit* is left out with a warning."""
+    return Converter(f"text, {limit} at most, longer is left out with a warning", lambda value, at: _whole(value, limit, at))
 
-    def write(value: Any, at: At) -> str | None:
-        if len(value) <= limit:
-            return str(value)
-        at.warn(f"The text has {len(value)} characters; Dynamics 365 takes {limit}. It was left out.", "Shorten it in Xero.")
-        return None
 
-    return Converter(f"text, {limit} at most, longer is left out with a warning", write)
+def _whole(value: str, limit: int, at: At) -> str | None:
+    if len(value) <= limit:
+        return value
+    at.warn(f"The text has {len(value)} characters; Dynamics 365 takes {limit}. It was left out.", "Shorten it in Xero.")
+    return None
 
 
 def _fit(value: str, limit: int, at: At) -> str:
@@ -81,12 +81,12 @@ def line_3_and_4(address: str, limit: int) -> Converter:
 def telephone(kind: str, limit: int) -> Converter:
     """Write a number with the codes of its country and area before it."""
 
-    def write(value: Any, at: At) -> str:
+    def write(value: Any, at: At) -> str | None:
         country = at.get(f"{kind}.PhoneCountryCode") or ""
         country = f"+{country}" if re.fullmatch(r"[0-9 ]+", country) else country
-        return _fit(" ".join(part for part in (country, at.get(f"{kind}.PhoneAreaCode"), value) if part), limit, at)
+        return _whole(" ".join(part for part in (country, at.get(f"{kind}.PhoneAreaCode"), value) if part), limit, at)
 
-    return Converter(f"+country area number, {limit} at most, cut with a warning", write)
+    return Converter(f"+country area number, {limit} at most, longer is left out with a warning", write)
 
 
 def _currency(value: Any, at: At) -> str | None:
@@ -127,7 +127,7 @@ ADDRESSES: tuple[Row, ...] = (
 
 ACCOUNT = local("ACCOUNT_FROM_XERO", Mapping("Account of a Contact", "Contact", "account", of_the_bookkeeper(
     Field("Name",                           "Name",                     "name",                     fitted(160),              "Must be unique. Used for matching.", required="Give the contact a name in Xero."),
-    Field("Account Number",                 "AccountNumber",            "accountnumber",            fitted(20),               "Must be unique. Used for matching if provided."),
+    Field("Account Number",                 "AccountNumber",            "accountnumber",            whole(20),                "Must be unique. Used for matching if provided."),
     Field("Email Address",                  "EmailAddress",             "emailaddress1",            whole(100)),
     Field("Website",                        "Website",                  "websiteurl",               whole(200)),
     Field("Default Currency",               "DefaultCurrency",          "transactioncurrencyid@odata.bind", currency_row,     who="administrator"),

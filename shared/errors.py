@@ -39,6 +39,11 @@ class Problem:
     fix: str = ""
     who: str = ""
 
+    @property
+    def sentence(self) -> str:
+        """Return where it is and what is wrong, as the record tells it."""
+        return f"{self.where}: {self.message}" if self.where else self.message
+
 
 class ConnectorError(Exception):
     """Any failure the product anticipates."""

@@ -3,6 +3,7 @@
 Names of privileges follow Dataverse's rule: prv + the operation + the table's schema name. Invoice lines have none of
 their own: they ride on the invoice's. Price lists, price list items, units and unit groups ride on the product's
 (learn.microsoft.com, Security role and privilege reference). A table owned by the organization knows only Global.
+Override Invoice Pricing (prvOverridePriceEngineInvoice) follows the rule too: without it no line takes a price of its own.
 """
 
 from collections.abc import Iterator, Mapping
@@ -63,6 +64,7 @@ METADATA = "entity attribute relationship optionset sdkmessage pluginassembly pl
 SERVICE: tuple[Grant, ...] = (
     # may                                                 on which tables            whose  because
     ("Create Read Write Append AppendTo Assign",          "invoice",                 ALL,   "Sends invoices and their lines, writes back what Xero says; makes invoices from Xero and gives them their owner."),
+    ("OverridePriceEngine",                               "invoice",                 ALL,   "Gives the lines of invoices from Xero Xero's price instead of the price list's."),
     ("Create Read Write Append AppendTo Assign",          "account contact",         ALL,   "Reads customers and billing contacts, writes balances; makes accounts and contacts from Xero."),
     ("Create Read Write Append AppendTo",                 "product",                 ALL,   "Reads products, units and price lists; makes products and price lists from Xero where the connector's settings say so."),
     ("Create Read Write Delete Append AppendTo Assign",   RECORDS,                   ALL,   "Makes payments, credit notes and Sync History for the owner of the invoice; deletes old Sync History."),

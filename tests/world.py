@@ -87,7 +87,7 @@ class World:
         stack.callback(self.xero.store.close)
         self._xero_http = xero.test_client()
         xero_url = stack.enter_context(_serve(xero))
-        dataverse = create_dataverse(now=self.clock.now)
+        dataverse = create_dataverse(now=self.clock.now, enforces_roles=True)
         self.dataverse = dataverse.extensions["sandbox"]
         stack.callback(self.dataverse.close)
         server = stack.enter_context(serving(dataverse, certificates))

@@ -30,7 +30,8 @@ def main() -> None:
         "--bare", action="store_true", help="without the connector's solution: for trying `python -m solution install`"
     )
     arguments = parser.parse_args()
-    app = create_app(arguments.database, bare=arguments.bare, public_url=f"https://localhost:{arguments.port}")
+    url = f"https://localhost:{arguments.port}"
+    app = create_app(arguments.database, bare=arguments.bare, public_url=url, enforces_roles=True)
     sandbox: Sandbox = app.extensions["sandbox"]
     connector = sandbox.directory.applications[demo_company.CLIENT_ID]
     setup = sandbox.directory.applications[demo_company.SETUP_CLIENT_ID]

@@ -19,7 +19,7 @@ from zoneinfo import ZoneInfo
 from sandbox.xero.clock import Clock
 from solution.model import ColumnModel, TableModel
 
-from . import sales
+from . import privileges, sales
 from .errors import (
     BAD_ARGUMENT,
     CANNOT_DELETE,
@@ -43,10 +43,14 @@ def derived_id(*names: str) -> str:
 
 @dataclass(frozen=True)
 class Caller:
-    """Who a request acts for, and whether a System Administrator."""
+    """Who a request acts for, and whether a System Administrator.
+
+    ``privileges`` are the names its roles grant, in lower case; None where they are not looked at.
+    """
 
     user: str
     administrator: bool = False
+    privileges: frozenset[str] | None = None
 
 
 @dataclass(frozen=True)
@@ -144,7 +148,8 @@ class Environment:
         return row_id
 
     def create(self, table: str, values: Mapping[str, Value], caller: Caller) -> Row:
-        """Create a row; raises Refused: 412 when the id or an alternate key exists, 400 by the rules of the table."""
+        """Create a row; raises Refused: 403 without the privilege, 412 when the id or an alternate key exists, 400 by the rules."""
+        privileges.check_written(caller, table, values, creating=True)
         model = self.model[table]
         with self.transaction():
             row_id = str(values.get(model.key) or self.derived(table))
@@ -163,7 +168,8 @@ class Environment:
             return self.require(table, row_id)
 
     def update(self, table: str, row_id: str, values: Mapping[str, Value], caller: Caller) -> Row:
-        """Change the given columns of a row; raises Refused: 404 when missing, 403 when read-only, 400 by the rules."""
+        """Change the given columns of a row; raises Refused: 404 when missing, 403 when read-only or not granted, 400 by the rules."""
+        privileges.check_written(caller, table, values, creating=False)
         model = self.model[table]
         with self.transaction():
             row = self.require(table, row_id)
@@ -182,6 +188,7 @@ class Environment:
 
     def delete(self, table: str, row_id: str, caller: Caller) -> None:
         """Delete a row, and by each relationship's rule delete, clear or keep what points at it; raises Refused."""
+        privileges.check(caller, "Delete", table)
         with self.transaction():
             row = self.require(table, row_id)
             sales.before_delete(self, table, row, caller)
@@ -206,6 +213,7 @@ class Environment:
 
     def associate(self, intersect: str, one: Reference, other: Reference, caller: Caller) -> None:
         """Link two rows many-to-many; raises Refused (412) when they already are."""
+        privileges.check_linked(caller, one, other)
         with self.transaction():
             if not self.store.link(intersect, one, other):
                 raise Refused(412, DUPLICATE, "Cannot insert duplicate key.")
@@ -213,6 +221,7 @@ class Environment:
 
     def disassociate(self, intersect: str, one: Reference, other: Reference, caller: Caller) -> None:
         """Remove a many-to-many link; a missing one is no error."""
+        privileges.check_linked(caller, one, other)
         with self.transaction():
             if self.store.unlink(intersect, one, other):
                 self._events.append(Event("Disassociate", one.table, one.id, {intersect: other}, caller))

@@ -16,7 +16,7 @@ from urllib.parse import quote, urlencode
 
 from solution.model import ColumnModel, TableModel
 
-from . import rows
+from . import privileges, rows
 from .environment import Environment
 from .errors import BAD_QUERY, EXPIRED_VERSION, Refused, property_missing
 from .query import Expansion, Order, PathTo, read_expand, read_filter, read_orderby
@@ -35,11 +35,12 @@ COUNT_EXCEEDED = "Microsoft.Dynamics.CRM.totalrecordcountlimitexceeded"
 def query(environment: Environment, request: Request, table: TableModel, within: tuple[str, str, str] | None = None) -> Answer:
     """Answer a GET of a set of rows; *within* (intersect or "", column, id) limits it to what one row is related to."""
     _check_options(request)
+    privileges.check(request.caller, "Read", table.name)
     if "odata.track-changes" in request.preferences or "$deltatoken" in request.options:
         return _changes(environment, request, table)
     options = request.options
     columns = _selected(table, options.get("$select", ""))
-    expansions = _expansions(environment, table, options.get("$expand", ""))
+    expansions = _expansions(environment, request, table, options.get("$expand", ""))
     writer = _writer(environment, table)
     where = _where(writer, request, within)
     total = _count(environment, table, writer, where) if options.get("$count") == "true" else None
@@ -68,6 +69,7 @@ def query(environment: Environment, request: Request, table: TableModel, within:
 
 def count(environment: Environment, request: Request, table: TableModel) -> int:
     """Return what `/$count` answers: at most 5,000."""
+    privileges.check(request.caller, "Read", table.name)
     writer = _writer(environment, table)
     return min(_count(environment, table, writer, _where(writer, request, None)), COUNT_LIMIT)
 
@@ -85,8 +87,9 @@ def related(environment: Environment, request: Request, table: TableModel, row: 
 def entity(environment: Environment, request: Request, table: TableModel, row: Row, *, expand: bool = True) -> dict[str, Any]:
     """Return one row with its context, as `$select` and `$expand` ask."""
     _check_options(request)
+    privileges.check(request.caller, "Read", table.name)
     columns = _selected(table, request.options.get("$select", ""))
-    expansions = _expansions(environment, table, request.options.get("$expand", "") if expand else "")
+    expansions = _expansions(environment, request, table, request.options.get("$expand", "") if expand else "")
     (shown,) = _show(environment, request, table, [row], columns, expansions)
     address = context(environment, table, columns, expansions, request.options)
     return {"@odata.context": f"{address}/$entity", **shown}
@@ -198,14 +201,22 @@ def _next_link(environment: Environment, request: Request, token: str, name: str
 # --- expanding -----------------------------------------------------------------------------------------------------
 
 
-def _expansions(environment: Environment, table: TableModel, text: str) -> tuple[Expansion, ...]:
+def _expansions(environment: Environment, request: Request, table: TableModel, text: str) -> tuple[Expansion, ...]:
     if not text:
         return ()
     expansions = read_expand(text)
     if _counted(expansions) > MOST_EXPANSIONS:
         raise Refused(400, BAD_QUERY, f"The number of $expand options exceeds the maximum allowed value of {MOST_EXPANSIONS}.")
     _check_expansions(environment, table, expansions, nested=False)
+    _check_read(environment, request, table, expansions)
     return expansions
+
+
+def _check_read(environment: Environment, request: Request, table: TableModel, expansions: Sequence[Expansion]) -> None:
+    for expansion in expansions:
+        target = _target(environment, table, expansion.name)
+        privileges.check(request.caller, "Read", target.name)
+        _check_read(environment, request, target, expansion.expand)
 
 
 def _counted(expansions: Sequence[Expansion]) -> int:

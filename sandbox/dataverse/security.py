@@ -1,7 +1,8 @@
 """Roles and their privileges: add, replace, list, and ask whether a user has one by name.
 
 Source: Microsoft Learn, Web API reference: AddPrivilegesRole, ReplacePrivilegesRole, RetrieveRolePrivilegesRole,
-RetrieveUserPrivilegeByPrivilegeName. The stand-in keeps and tells them; rows are open to every user with a role.
+RetrieveUserPrivilegeByPrivilegeName. The stand-in keeps and tells them; where the sandbox enforces roles, an application user is held
+to its own (privileges.py), people are not.
 """
 
 from __future__ import annotations
@@ -47,6 +48,20 @@ def granted(environment: Environment, role_id: str) -> dict[str, str]:
     if role_id == ADMINISTRATOR:
         return {str(row["privilegeid"]): "Global" for row in environment.store.select("privilege")}
     return dict(environment.store.facts("role").get(role_id, {}))
+
+
+def names(environment: Environment, user_id: str) -> frozenset[str]:
+    """Return the names, in lower case, of the privileges a user's roles grant."""
+    roles = environment.store.query("SELECT role FROM systemuserroles WHERE systemuser = ?", (user_id,))
+    ids = {found for (role,) in roles for found in granted(environment, str(role))}
+    if not ids <= _NAMES.keys():
+        found_names = environment.store.query("SELECT privilegeid, name FROM privilege")
+        _NAMES.update((str(found), str(name).lower()) for found, name in found_names)
+    return frozenset(_NAMES[found] for found in ids if found in _NAMES)
+
+
+_NAMES: dict[str, str] = {}
+"""The names of privileges by their ids, which are made of them: looked up once, because every request asks."""
 
 
 def grant(environment: Environment, role_id: str, privileges: Mapping[str, str], *, replace: bool) -> None:

@@ -18,7 +18,7 @@ from sandbox.xero.clock import Clock, utc_now
 from sandbox.xero.faults import Fault, Faults, drop, parsed, pause
 
 from . import bare as bare_tables
-from . import demo_company, rows, webapi
+from . import demo_company, rows, security, webapi
 from .environment import Caller, Environment, derived_id
 from .errors import TOO_MANY_REQUESTS, USER_DISABLED, USER_NOT_MEMBER, Refused
 from .protection import Meter, ServiceProtection
@@ -65,6 +65,7 @@ class Sandbox:
         self.meter = meter
         self.webhooks = webhooks
         self.clock = environment.clock
+        self.enforces_roles = False
         self.faults = Faults()
         self.log: list[Call] = []
         self._seed = seed
@@ -124,11 +125,13 @@ def create_app(
     zone: str = "Pacific/Auckland",
     limits: ServiceProtection | None = None,
     seed: Callable[[Environment], None] | None = None,
+    enforces_roles: bool = False,
     register: Callable[[Directory], None] = demo_company.register,
 ) -> Flask:
     """Build one environment with its tenant; `app.extensions["sandbox"]` is its Sandbox. An empty database is seeded.
 
-    The connector's solution is installed in it, from the very file people import; *bare*: it is not.
+    The connector's solution is installed in it, from the very file people import; *bare*: it is not. *enforces_roles*: an application
+    user may only do what its roles grant.
     """
     clock = Clock(now)
     store = Store(database, bare_tables.tables())
@@ -139,6 +142,7 @@ def create_app(
     if seed is None:
         seed = demo_company.seed_bare if bare else demo_company.seed
     sandbox = Sandbox(environment, directory, Meter(limits or ServiceProtection(), clock.now), webhooks, seed)
+    sandbox.enforces_roles = enforces_roles
     app = Flask(__name__)
     app.url_map.merge_slashes = False
     app.extensions["sandbox"] = sandbox
@@ -235,7 +239,8 @@ def _caller(sandbox: Sandbox) -> Caller:
         raise Refused(403, USER_DISABLED, "The specified user is either disabled or is not a member of any business unit.")
     user = str(users[0]["systemuserid"])
     roles = sandbox.environment.store.query("SELECT role FROM systemuserroles WHERE systemuser = ?", (user,))
-    return Caller(user, administrator=(ADMINISTRATOR,) in roles)
+    is_held = sandbox.enforces_roles and column == "applicationid"
+    return Caller(user, (ADMINISTRATOR,) in roles, security.names(sandbox.environment, user) if is_held else None)
 
 
 def _response(answer: Answer) -> Response:

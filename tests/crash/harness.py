@@ -297,7 +297,7 @@ class CrashWorld(World):
         self.xero = self._xero_app.extensions["sandbox"]
         stack.callback(self.xero.store.close)
         self._xero_http = self._xero_app.test_client()
-        self._dataverse_app = create_dataverse(now=self.clock.now, public_url=f"https://{DYNAMICS}")
+        self._dataverse_app = create_dataverse(now=self.clock.now, public_url=f"https://{DYNAMICS}", enforces_roles=True)
         self.dataverse = self._dataverse_app.extensions["sandbox"]
         stack.callback(self.dataverse.close)
         self.environment = DYNAMICS

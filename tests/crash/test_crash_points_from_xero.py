@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from functions import reference_data
 from shared.connectors import Json
 from tests.crash.harness import Call, CrashWorld, crash_world
 from tests.crash.test_crash_points import EVERYTHING, UNKNOWN_ENDS
@@ -95,6 +96,14 @@ def contact_in_xero(world: CrashWorld, invoice: str) -> None:
     world.xero_contact(Name="Kahu Joinery", EmailAddress="accounts@kahu.example", AccountNumber="KAHU")
 
 
+def account_and_item_in_xero(world: CrashWorld, invoice: str) -> None:
+    """Add an account and an item, and have the reference data read again, as a code nobody knew does (K24)."""
+    world.xero.add(NZ, "account", Code="288", Name="Workshops", Type="REVENUE", TaxType="OUTPUT2")
+    world.xero.add(NZ, "item", Code="WORKSHOP", Name="Workshop", IsSold=True, SalesDetails={"AccountCode": "288"})
+    (connector,) = world.connectors()
+    reference_data.ask_for_refresh(world.services, connector)
+
+
 def _points_to(lookup: Any, row_id: str) -> bool:
     return lookup is not None and str(lookup.id) == row_id
 
@@ -137,6 +146,17 @@ def has_account(world: CrashWorld, invoice: str) -> list[str]:
     return differences({"accounts": ([row.get("accountnumber") for row in rows], ["KAHU"])})
 
 
+def has_reference_data(world: CrashWorld, invoice: str) -> list[str]:
+    accounts = [row for row in world.dataverse.rows("mag_xeroaccountcode") if row.get("mag_code") == "288"]
+    products = [row for row in world.dataverse.rows("product") if row.get("productnumber") == "WORKSHOP"]
+    return differences(
+        {
+            "account codes": ([row["mag_name"] for row in accounts], ["Workshops"]),
+            "products": ([(row["name"], row["statecode"]) for row in products], [("Workshop", ACTIVE)]),
+        }
+    )
+
+
 def owes(world: CrashWorld, invoice: str) -> list[str]:
     wrong = is_settled(ACTIVE, "65.00", APPLIED)(world, invoice)
     account: Json = world.dataverse.row("account", world.id_of("ridgeway")) or {}
@@ -159,6 +179,7 @@ SCENES = (
     Scene("void",                (STATUS,),                   void,            is_settled(CANCELLED, "115.00")),
     Scene("credit note",         ("credit-notes-from-xero",), credit,          is_settled(CANCELLED, "0.00", notes=1)),
     Scene("invoice of Xero's",   ("invoices-from-xero",),     invoice_in_xero, has_arrived),
+    Scene("account and item of Xero's", ("invoices-from-xero",), account_and_item_in_xero, has_reference_data, kinds=DEATHS),
     Scene("contact of Xero's",   ("contacts-from-xero",),     contact_in_xero, has_account),
     Scene("part payment and what is owed", (PAYMENTS, "balances-from-xero"), lambda world, invoice: pay(world, invoice, "50.00"), owes, kinds=DEATHS),
 )
@@ -250,3 +271,27 @@ def test_any_two_faults_on_the_way_of_a_payment(stage: Stage):
         if wrong := stage.run({number: kind}, then=then):
             failures.append(f"{'; '.join(stage.world.plan.fired)}: {', '.join(wrong)}")
     assert not failures, "\n".join(failures)
+
+
+def test_a_row_deleted_before_it_is_told_of_a_refusal_takes_no_document_with_it(stage: Stage):
+    world = stage.world
+    stage.set(next(scene for scene in SCENES if scene.happens is invoice_in_xero))
+    world.set(world.connectors()[0], mag_overlapminutes=0)  # nothing else would bring it back
+    world.clock.move(5)
+    world.xero_invoice(Status="DRAFT", InvoiceNumber="X-78")  # and the cursor moves past it
+    doubles = [world.post("accounts", {"name": "Kahu Joinery"}) for _ in range(2)]
+    state = world.keep()
+    world.put_back(state)
+    world.rests = lambda: True
+    world.run()
+    assert [one.status for one in world.outcomes] == ["refused"]
+    told = max(number for number, call in enumerate(world.plan.calls, 1) if call.what.endswith("(writes)"))
+
+    def delete() -> None:
+        for account in doubles:
+            world.delete(f"accounts({account})")
+
+    world.put_back(state, edits={told: delete})
+    world.rests = lambda: not has_arrived(world, "")
+    world.run()
+    assert "refused" not in [one.status for one in world.outcomes]

@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Iterator
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from functions import claim as claims
 from functions.balances import Currency
 from functions.work import Work
 from shared.connectors import Connector
-from shared.errors import Rejected
+from shared.errors import Disconnected, NeedsReconnect, NeedsScope, Rejected
 from shared.messages import SyncMessage
 from shared.services import Lane
 from tests.world import NZ, OPTION, UK, World
@@ -226,6 +227,18 @@ def test_c08_the_balance_of_a_merged_contact_is_that_of_the_one_that_lives(world
     assert owed(world, row) == (Decimal("15.00"), 0)
 
 
+def test_what_an_account_merged_in_dynamics_owed_its_master_owes(world: World, nz: Connector):
+    (loser, contact), (master, own) = owing(world, nz), owing(world, nz)
+    invoiced(world, nz, contact, "30.00")
+    invoiced(world, nz, own, "5.00")
+    master_id = master.partition("/")[2]
+    world.dataverse.environment.seed("account", accountid=loser.partition("/")[2], merged=True, masterid=master_id, statecode=1)
+    asked(world, nz, contact)
+    assert owed(world, master) == (35, 0)
+    asked(world, nz, own)
+    assert owed(world, master) == (35, 0)
+
+
 def test_an_account_that_is_several_contacts_shows_what_all_of_them_owe(world: World, nz: Connector):
     row, one = owing(world, nz)
     other = world.xero_contact(Name=f"Other {uuid.uuid4().hex[:8]}")
@@ -295,6 +308,51 @@ def test_what_a_customer_owes_is_summed_over_the_connectors_in_its_own_currency(
     assert owed(world, row) == (Decimal("200.00"), 0)  # 47.20 / 0.472 = 100.00
     asked(world, uk, theirs)
     assert owed(world, row) == (Decimal("200.00"), 0)
+
+
+def test_customers_of_two_organisations_cost_a_call_to_each_for_forty(own_world: World):
+    world = own_world
+    nz, uk = world.connect(flows=(FLOW,)), world.connect(UK, default=False, flows=(FLOW,))
+    debtors = [owing(world, nz) for _ in range(4)]
+    for row, contact in debtors:
+        theirs = world.xero_contact(UK, Name=f"London {contact}")
+        customers.join(world.services, uk, theirs, row)
+        invoiced(world, nz, contact, "1.00")
+        invoiced(world, uk, theirs, "0.472")
+    world.settle(minutes=1)
+    before = world.xero_calls()
+    asked(world, nz, *(contact for _, contact in debtors))
+    assert [owed(world, row) for row, _ in debtors] == [(2, 0)] * 4
+    assert world.xero_calls() - before == 4, "a call to each for the contacts, and once for its base currency"
+
+
+@pytest.mark.parametrize("error", [Disconnected, NeedsReconnect, NeedsScope])
+def test_another_organisation_that_lets_us_in_no_more_stops_no_flow_of_this_one(own_world: World, error: type[Exception]):
+    world = own_world
+    nz, uk = world.connect(flows=(FLOW,)), world.connect(UK, default=False, flows=(FLOW,))
+    row, contact = owing(world, nz)
+    customers.join(world.services, uk, world.xero_contact(UK, Name="Elsewhere"), row)
+    invoiced(world, nz, contact, "100.00")
+    world.services = replace(world.services, xero=Closed(world.services.xero, uk, error))
+    asked(world, nz, contact)
+    assert world.connector(nz).state == "connected"
+    (refused,) = refusals(world, row)
+    assert "cannot be asked" in refused["mag_details"]
+
+
+class Closed:
+    """Xero, but one organisation lets nobody in."""
+
+    def __init__(self, xero: Any, organisation: Connector, error: type[Exception]) -> None:
+        self._xero, self._key, self._error = xero, organisation.key, error
+
+    def call(self, connector: Connector, *arguments: Any, **options: Any) -> Any:
+        if connector.key == self._key:
+            raise self._error("closed")
+        return self._xero.call(connector, *arguments, **options)
+
+    def budget(self, *arguments: Any) -> Any:
+        return self._xero.budget(*arguments)
 
 
 def test_an_organisation_that_cannot_be_asked_is_told_and_nothing_too_small_is_written(own_world: World):

@@ -1,5 +1,8 @@
 """The claim of a record, where two write it at once (functions/claim.py)."""
 
+from collections.abc import Iterator
+from pathlib import Path
+
 import pytest
 
 from functions import claim as claims
@@ -11,12 +14,12 @@ RECORD = "Contact/5b96e86b-418e-48b8-8949-308c14aec278"
 
 
 @pytest.fixture(scope="module")
-def services(tmp_path_factory) -> Services:
-    with open_world(tmp_path_factory.mktemp("claims")) as world:
+def services(authorities: Path) -> Iterator[Services]:
+    with open_world(authorities) as world:
         yield world.services
 
 
-def test_a_wish_noted_while_a_record_is_in_hand_is_free_as_soon_as_the_work_is_done(services):
+def test_a_wish_noted_while_a_record_is_in_hand_is_free_as_soon_as_the_work_is_done(services: Services):
     held = claims.take(services, "connector", "balances-from-xero", RECORD, "worker 1")
     assert claims.mark_queued(services, claims.read(services, "connector", "balances-from-xero", RECORD), NEVER)
 
@@ -27,7 +30,7 @@ def test_a_wish_noted_while_a_record_is_in_hand_is_free_as_soon_as_the_work_is_d
     assert (left.state, left.is_busy(services.clock.now())) == ("free", False), "and does not wait for the lease's end"
 
 
-def test_what_somebody_else_holds_by_now_is_left_alone(services):
+def test_what_somebody_else_holds_by_now_is_left_alone(services: Services):
     record = RECORD.replace("5b", "5c")
     lost = claims.take(services, "connector", "balances-from-xero", record, "worker 1")
     claims.release(services, lost)

@@ -322,6 +322,29 @@ def test_k32_what_dynamics_has_is_never_overwritten_and_what_is_empty_is_filled(
     assert (found["name"], found["emailaddress1"], found["telephone1"]) == (name, "crm@new.example", "+64 6 555 0101")
 
 
+def test_an_address_is_completed_and_never_made_of_parts_of_two(world: World, nz: Connector):
+    contact, row = made(world)
+    world.patch(f"accounts({row})", {"address1_line1": "1 New Road", "address2_line1": "5 King Street"})
+    changed(world, contact, Addresses=[STREET, PO_BOX])
+    found = account(world, row)
+    assert (found["address1_line1"], found["address1_city"]) == ("1 New Road", "Napier")
+    assert (found["address2_line1"], found["address2_city"], found["address2_postalcode"]) == ("5 King Street", None, None)
+    world.set(nz, mag_xeroownedcolumns="address2_line1")
+    changed(world, contact, Addresses=[STREET, PO_BOX | {"AddressLine1": "PO Box 8"}])
+    found = account(world, row)
+    assert (found["address2_line1"], found["address2_city"]) == ("PO Box 8", "Hastings")
+
+
+def test_of_two_accounts_of_one_contact_documents_go_to_the_active_one(world: World, nz: Connector):
+    contact, first = made(world)
+    second = world.post("accounts", {"name": named(world)})
+    customers.join(world.services, nz, contact, f"account/{second}")
+    for inactive, active in ((first, second), (second, first)):
+        world.patch(f"accounts({inactive})", {"statecode": 1, "statuscode": 2})
+        assert customers.of_contact(work_of(world, contact), {"ContactID": contact}) == f"account/{active}"
+        world.patch(f"accounts({inactive})", {"statecode": 0, "statuscode": 1})
+
+
 def test_k32_columns_that_xero_owns_take_its_value_always_and_are_emptied_with_it(world: World, nz: Connector):
     contact, row = made(world, **WHOLE)
     world.set(nz, mag_xeroownedcolumns=" Name, emailaddress1,\n fax, transactioncurrencyid")
@@ -450,8 +473,8 @@ def test_what_is_too_long_for_dynamics_is_cut_or_left_out_and_said(world: World,
     )
     synced(world)
     (row,) = accounts(world, name[:160])
-    assert (row["accountnumber"], row["emailaddress1"], len(row["address1_line3"])) == (fields["AccountNumber"][:20], None, 250)
-    assert (len(row["address1_city"]), row["telephone1"]) == (80, f"+64 {'5' * 46}")
+    assert (row["accountnumber"], row["emailaddress1"], row["telephone1"]) == (None, None, None), "a part would be another's"
+    assert (len(row["address1_line3"]), len(row["address1_city"])) == (250, 80)
     warnings = [one["mag_details"] for one in told(world, str(row["accountid"])) if one["mag_syncstatus"] == WARNING]
     assert len(warnings) == 6
     # The account is the contact's all the same: a push finds it again, whatever its name.

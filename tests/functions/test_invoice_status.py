@@ -3,7 +3,8 @@
 Facts A271-A273, A284-A286, A317, A318, C02, K14, K17, K18 and the rules of SPEC 4.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -23,7 +24,7 @@ from shared.connectors import Connector, Json
 from shared.errors import Changed, Retryable
 from shared.messages import SyncMessage
 from shared.outcomes import Status
-from shared.services import Lane
+from shared.services import Lane, Operation
 from tests.functions.bookkeeping import (
     ACTIVE,
     BILLED,
@@ -42,7 +43,7 @@ from tests.functions.bookkeeping import (
     state,
     unfinished,
 )
-from tests.world import DRAFT, FAILED, NO, NZ, OPTION, SUBMITTED, YES, World
+from tests.world import DRAFT, FAILED, NO, NZ, OPTION, READY_TO_UPDATE, SUBMITTED, YES, World
 
 BILL = OPTION + 1
 
@@ -111,6 +112,20 @@ def test_money_received_in_advance_pays_an_invoice_and_is_named(world: World, ke
         f"settled in Xero by a{'n' if family == 'Overpayment' else ''} {family.lower()}" in text
         for text in details(world, invoice)
     )
+
+
+@pytest.mark.parametrize("family", ["Overpayment", "Prepayment"])
+def test_money_received_in_advance_that_is_taken_off_opens_the_invoice_again(world: World, keeper: Bookkeeper, family: str):
+    """C02: the allocation is removed in Xero, the money stays with the contact."""
+    invoice, document = sent(world)
+    advance = keeper.advance(document, family, 115)
+    settle(world)
+    assert state(world.row(invoice)) == (PAID, COMPLETE)
+    (allocation,) = keeper.done("GET", f"{family}s/{advance}")[f"{family}s"][0]["Allocations"]
+    keeper.unallocate(f"{family}s", advance, allocation["AllocationID"])
+    settle(world)
+    assert state(world.row(invoice))[0] == ACTIVE
+    assert amounts(world.row(invoice)) == (115, 0, 0)
 
 
 def test_a_credit_note_and_a_payment_pay_an_invoice(world: World, keeper: Bookkeeper):
@@ -296,6 +311,40 @@ def test_a_deleted_draft_is_not_sent_again_by_a_change_alone(world: World, nz: C
     world.retry(invoice)
     world.settle(minutes=7)
     assert len(living(world, invoice)) == 1
+
+
+@pytest.mark.parametrize("is_asked", [False, True])
+def test_a_wait_is_not_taken_for_a_person_who_asks_for_a_deleted_draft(
+    world: World, nz: Connector, keeper: Bookkeeper, is_asked: bool
+):
+    """A change has it tried again, Xero is away for a moment: still nobody asked for what the bookkeeper deleted."""
+    world.set(nz, mag_numbersource=NumberSource.XERO.value)
+    invoice, _ = deleted_draft(world, nz, keeper)
+    if is_asked:
+        world.retry(invoice)
+    else:
+        world.patch(f"invoices({invoice})", {"duedate": "2027-01-31"})
+    world.xero.faults.add(Fault("503", "GET", "Invoices/", times=2))
+    world.settle(minutes=30)
+    assert world.xero.faults.waiting() == []
+    assert len(living(world, invoice)) == is_asked
+    assert world.row(invoice)["mag_exportstatus"] == (YES if is_asked else FAILED)
+    waits = [one for one in world.histories(invoice) if one["mag_syncstatus"] == SyncStatus.WAITING.value]
+    assert len(waits) == 1
+
+
+def test_a_draft_deleted_in_xero_of_an_invoice_that_is_paid_here_is_told(world: World, nz: Connector, keeper: Bookkeeper):
+    world.set(nz, mag_defaultxerostatus=DRAFT)
+    invoice, document = sent(world)
+    settle(world)
+    world.patch(f"invoices({invoice})", {"statecode": PAID, "statuscode": COMPLETE})
+    keeper.set_status(document, "DELETED")
+    settle(world)
+    assert state(world.row(invoice)) == (PAID, COMPLETE)
+    (told,) = [one for one in world.histories(invoice) if one["mag_syncstatus"] == SyncStatus.WARNING.value]
+    assert "was deleted in Xero; the invoice is Paid here" in told["mag_details"]
+    assert "make a new invoice" in told["mag_fix"]
+    assert told["mag_whoacts"] == WhoActs.SALESPERSON.value
 
 
 def test_a_deleted_draft_asked_for_under_its_old_number_is_refused_and_says_why(world: World, nz: Connector, keeper: Bookkeeper):
@@ -531,6 +580,139 @@ def test_a_refusal_of_dynamics_is_told_once_and_tried_again(world: World, nz: Co
     finally:
         world.services = services
     assert state(world.row(invoice)) == (CANCELLED, CANCELED)
+
+
+@contextmanager
+def dataverse(world: World, send: Callable[[Any, str, list[Operation]], Any]) -> Iterator[None]:
+    """Have *send* (the real one, environment, operations) stand between the app and Dynamics 365."""
+    services, real = world.services, world.services.dataverse.send
+    stub = type("Dataverse", (), {"send": staticmethod(lambda environment, operations: send(real, environment, operations))})()
+    world.services = replace(services, dataverse=stub)
+    try:
+        yield
+    finally:
+        world.services = services
+
+
+@pytest.mark.parametrize("error", [Changed("412"), Retryable("503")])
+@pytest.mark.parametrize(("is_paid", "expected"), [(False, (ACTIVE, NEW)), (True, (PAID, COMPLETE))])
+def test_a_row_we_cancelled_is_opened_again_though_the_first_try_fails(
+    world: World, keeper: Bookkeeper, error: Exception, is_paid: bool, expected: tuple[int, int]
+):
+    """Of a row credit notes cancelled only the link says that it is ours: it must say so until the row is open."""
+    invoice, document = sent(world)
+    note, allocation = keeper.credit(document, 115)
+    settle(world)
+    assert state(world.row(invoice)) == (CANCELLED, CANCELED)
+    keeper.unallocate("CreditNotes", note, allocation)
+    if is_paid:
+        keeper.pay(document, 115)
+    failed: list[int] = []
+
+    def fails_once(real: Any, environment: str, operations: list[Operation]) -> Any:
+        if not failed and any((one.body or {}).get("statecode") == ACTIVE for one in operations):
+            failed.append(1)
+            raise error
+        return real(environment, operations)
+
+    with dataverse(world, fails_once):
+        settle(world, minutes=10)
+    assert failed
+    assert state(world.row(invoice)) == expected
+
+
+def test_what_dynamics_refuses_of_an_invoice_is_told_once_though_many_payments_bring_it(world: World, keeper: Bookkeeper):
+    """A plug-in of the customer may refuse Paid: the rows of the payments are there all the same, and it is tried again."""
+    invoice, document = sent(world)
+    settle(world)
+    made = {keeper.pay(document, 23, Reference=f"{n}") for n in range(5)}
+
+    def refused(real: Any, environment: str, operations: list[Operation]) -> Any:
+        body = {"statecode": PAID, "statuscode": NEW}
+        return real(
+            environment, [replace(one, body=body) if (one.body or {}).get("statecode") == PAID else one for one in operations]
+        )
+
+    with dataverse(world, refused):
+        world.clock.move(minutes=1)
+        world.settle(minutes=4)
+        assert state(world.row(invoice)) == (ACTIVE, NEW)
+        assert len(details(world, invoice, SyncStatus.FAILED)) == 1
+        assert {row["mag_xeropaymentid"] for row in payments_of(world, invoice)} == made
+        assert {name for name, _ in unfinished(world)} <= {STATUS, "balances-from-xero"}
+    world.settle(minutes=130)
+    assert state(world.row(invoice)) == (PAID, COMPLETE)
+
+
+def test_without_this_flow_another_one_tells_what_dynamics_refuses(world: World, nz: Connector, keeper: Bookkeeper):
+    invoice, document = sent(world)
+    settle(world)
+    world.enable(nz, STATUS, every=1)
+    (row,) = world.get(f"mag_xeroflows?$filter=_mag_xeroconnectorid_value%20eq%20{nz.id}%20and%20mag_flow%20eq%20'{STATUS}'")[
+        "value"
+    ]
+    world.patch(f"mag_xeroflows({row['mag_xeroflowid']})", {"mag_enabled": False})
+    keeper.pay(document, 115)
+
+    def refused(real: Any, environment: str, operations: list[Operation]) -> Any:
+        body = {"statecode": PAID, "statuscode": NEW}
+        return real(
+            environment, [replace(one, body=body) if (one.body or {}).get("statecode") == PAID else one for one in operations]
+        )
+
+    with dataverse(world, refused):
+        world.clock.move(minutes=1)
+        world.settle(minutes=4)
+    assert len(details(world, invoice, SyncStatus.FAILED)) == 1
+    world.enable(nz, STATUS, every=1)
+    world.settle(minutes=130)
+    assert state(world.row(invoice)) == (PAID, COMPLETE)
+
+
+def test_an_update_on_its_way_does_not_write_older_amounts_over_newer_ones(world: World, nz: Connector, keeper: Bookkeeper):
+    """Money comes, and is mirrored, between Xero's answer to our update and its being written back."""
+    world.set(nz, mag_allowresend=True)
+    invoice, document = sent(world)
+    settle(world)
+    world.patch(f"invoices({invoice})", {"mag_exportstatus": READY_TO_UPDATE, "duedate": "2027-02-02"})
+    came: list[str] = []
+
+    def meanwhile(real: Any, environment: str, operations: list[Operation]) -> Any:
+        if not came and any("mag_exportdate" in (one.body or {}) for one in operations):
+            came.append(keeper.advance(document, "Overpayment", 15))
+            work = work_of(world, nz, record=f"Payment/{came[0]}")
+            invoice_status.mirror(work, facts_of(in_xero(world, document)), invoice)
+            assert amounts(world.row(invoice)) == (100, 0, 15)
+        return real(environment, operations)
+
+    with dataverse(world, meanwhile):
+        world.clock.move(minutes=1)
+        world.settle(minutes=8)
+    assert came
+    settle(world, minutes=2)
+    assert world.row(invoice)["mag_exportstatus"] == YES
+    assert amounts(world.row(invoice)) == (100, 0, 15)
+
+
+def test_what_is_told_of_an_invoice_that_could_not_be_read_yet_stands_on_none_of_nobodys(world: World, keeper: Bookkeeper):
+    """Rows of Sync History belong to the owner of the invoice, who is not known before it is read."""
+    invoice, document = sent(world)
+    settle(world)
+    keeper.pay(document, 15)
+    keeper.credit(document, 10)
+
+    def unreadable(real: Any, environment: str, operations: list[Operation]) -> Any:
+        if any(one.method == "GET" and f"invoices({invoice})" in one.path for one in operations):
+            raise Retryable("Dynamics 365 did not answer.")
+        return real(environment, operations)
+
+    with dataverse(world, unreadable):
+        world.clock.move(minutes=1)
+        world.settle(minutes=2)
+    world.settle(minutes=30)
+    assert amounts(world.row(invoice)) == (90, 15, 10)
+    owner = world.row(invoice)["_ownerid_value"]
+    assert {one["_ownerid_value"] for one in world.histories(invoice)} == {owner}
 
 
 # ── what Xero may say that nobody knows ─────────────────────────────────────────────────────────────────────────────────────────

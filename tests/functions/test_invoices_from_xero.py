@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from functions import claim as claims
-from functions import from_xero, invoices_from_xero, links
+from functions import from_xero, invoices_from_xero, links, reference_data, xero_lists
 from functions.flows import BY_NAME, days, minutes
 from functions.invoices import page_of
 from functions.invoices_from_xero import concerns, is_ours, row_of
@@ -260,11 +260,14 @@ def test_the_first_read_reaches_back_a_week_and_no_further(authorities: Path):
         assert is_here(world, young)
 
 
-def test_an_invoice_a_row_is_linked_to_already_is_not_made(world: World, keeper: Bookkeeper, nz: Connector):
+@pytest.mark.parametrize("whose", ["ours", "nobody's", "another's"])
+def test_an_invoice_a_row_is_linked_to_already_is_not_made(world: World, keeper: Bookkeeper, nz: Connector, whose: str):
+    """A218: the Xero Id alone tells; the vendor's connector before ours, or one that was removed, may have written it."""
     document = raised(world, keeper)
     row = world.invoice(flag=False)
-    link = {"mag_xeroid": document["InvoiceID"].upper(), "mag_xeroconnectorid@odata.bind": f"/mag_xeroconnectors({nz.id})"}
-    world.patch(f"invoices({row})", link)
+    connector = {"ours": nz.id, "another's": world.post("mag_xeroconnectors", {"mag_name": "The one before"})}.get(whose)
+    named = {"mag_xeroconnectorid@odata.bind": f"/mag_xeroconnectors({connector})"} if connector else {}
+    world.patch(f"invoices({row})", {"mag_xeroid": document["InvoiceID"].upper(), **named})
     world.settle(minutes=1)
     assert not is_here(world, document)
 
@@ -403,6 +406,29 @@ def test_a_try_that_dies_at_any_round_trip_is_finished_by_the_next(world: World,
     raise AssertionError("there is no end to its round trips")
 
 
+def test_whoever_closes_the_row_of_a_try_that_died_the_lines_have_their_tracking(world: World, keeper: Bookkeeper):
+    """The flow that follows the status may close the row before the next try, and a closed row takes no links."""
+
+    class DyingDataverse:
+        def send(self, environment: str, operations: Sequence[Operation]) -> list[Answer]:
+            done: list[Answer] = healthy.dataverse.send(environment, operations)
+            if any(one.change_set == "made" for one in operations):
+                raise Uncertain("no answer")
+            return done
+
+    document = raised(world, keeper, line_of(Tracking=[{"Name": "Region", "Option": "North"}]))
+    sweep_only(world)
+    healthy = world.services
+    world.services = replace(healthy, dataverse=DyingDataverse())
+    world.step()
+    world.services = healthy
+    row = id_in(world, document)
+    world.patch(f"invoices({row})", {"statecode": PAID, "statuscode": COMPLETE})
+    world.settle(minutes=8)
+    (line,) = lines_of(world, world.row(row))
+    assert [option["mag_name"] for option in line["mag_invoicedetail_trackingoption"]] == ["North"]
+
+
 def sweep_only(world: World) -> None:
     """Run the tick and the sweeps, and leave their messages in the queues."""
     tick(world.services, world.clock.now())
@@ -470,7 +496,8 @@ def test_an_invoice_with_something_to_say_of_every_line_still_goes_at_once(world
 
 def test_forty_invoices_cost_the_page_and_one_call_for_their_contacts_and_payments(world: World, keeper: Bookkeeper):
     world.settle(minutes=1)
-    documents = [raised(world, keeper) for _ in range(5)]
+    documents = [raised(world, keeper, contact=world.xero_contact(Name=f"Newcomer {number}")) for number in range(5)]
+    documents += [raised(world, keeper) for _ in range(5)]
     for document in documents:
         keeper.pay(document, "1.00")
     world.clock.move(minutes=2)
@@ -480,6 +507,20 @@ def test_forty_invoices_cost_the_page_and_one_call_for_their_contacts_and_paymen
         pass
     assert world.xero_calls() - before <= 3
     assert all(is_here(world, document) for document in documents)
+
+
+def test_more_new_customers_and_payments_than_a_minute_has_calls_for_come_bit_by_bit(
+    world: World, keeper: Bookkeeper, monkeypatch: pytest.MonkeyPatch
+):
+    """What a page of a back-fill needs may be more calls than a minute allows: what they told must not be read anew for ever."""
+    monkeypatch.setattr(xero_lists, "AT_ONCE", 1)
+    documents = []
+    for number in range(30):
+        documents.append(raised(world, keeper, contact=world.xero_contact(Name=f"Back-fill {number}")))
+        keeper.pay(documents[-1], "1.00")
+        world.clock.move(minutes=1 if number % 10 == 9 else 0)
+    world.settle(minutes=5)
+    assert [is_here(world, document) for document in documents] == [True] * 30
 
 
 # ── customer (K40) ──────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -496,6 +537,24 @@ def test_an_unknown_contact_becomes_an_account_and_a_known_one_is_left_as_it_is(
     again = come(world, raised(world, keeper, contact=new))
     assert again["_customerid_value"] == account["accountid"], "the stored link leads to it, whatever its name"
     assert world.get(f"accounts({account['accountid']})")["emailaddress1"] == "ours@brandnew.example"
+
+
+def test_the_customer_is_the_account_of_the_contacts_number_else_of_its_name_and_is_not_updated(
+    world: World, keeper: Bookkeeper, nz: Connector
+):
+    """A241-A243, K40: the number before the name, in any case, and nothing of the account changes."""
+    by_number = world.post("accounts", {"name": "Under Another Name", "accountnumber": "K40-7"})
+    by_name = world.post("accounts", {"name": "Forty Ltd", "emailaddress1": "ours@forty.example"})
+    numbered = world.xero_contact(Name="Forty Ltd", AccountNumber="k40-7", EmailAddress="xero@forty.example")
+    row = come(world, raised(world, keeper, contact=numbered))
+    assert row["_customerid_value"] == by_number
+    world.patch(f"accounts({by_name})", {"name": "Forty-One Ltd"})
+    named = world.xero_contact(Name="FORTY-ONE LTD", EmailAddress="xero@forty.example")
+    row = come(world, raised(world, keeper, contact=named))
+    assert row["_customerid_value"] == by_name
+    accounts = {one: world.get(f"accounts({one})") for one in (by_number, by_name)}
+    assert [one["emailaddress1"] for one in accounts.values()] == [None, "ours@forty.example"]
+    assert accounts[by_number]["name"] == "Under Another Name"
 
 
 def test_a_person_we_sent_as_a_contact_stays_a_contact(world: World, keeper: Bookkeeper):
@@ -521,6 +580,7 @@ def test_two_accounts_of_one_name_are_a_persons_to_tell_apart_and_hold_back_nobo
     (refused,) = told(world, FAILED, "TWIN-1")
     assert "2 accounts" in refused["mag_details"]
     assert refused["mag_fix"]
+    assert refused["_mag_accountid_value"] in twins, "it stands where a salesperson looks"
     world.patch(f"accounts({twins[1]})", {"name": "The Other Twin Ltd"})
     world.set(nz, mag_overlapminutes=31)
     assert come(world, document)["_customerid_value"] == twins[0], (
@@ -626,7 +686,9 @@ def test_a_line_without_a_usable_product_is_a_write_in_and_says_why(
     assert (line["isproductoverridden"], line["productdescription"]) == (True, "Consulting")
     assert row["totalamount"] == money(document["Total"])
     assert [
-        one["mag_details"].startswith(why) for one in world.histories(row["invoiceid"]) if one["mag_syncstatus"] == WARNING
+        one["mag_details"].startswith(f"Item Code (ItemCode), line 1: {why}")
+        for one in world.histories(row["invoiceid"])
+        if one["mag_syncstatus"] == WARNING
     ] == [True]
 
 
@@ -719,6 +781,18 @@ def test_a_code_that_never_appears_is_left_out_with_a_warning(world: World, keep
     (line,) = lines_of(world, row)
     assert line["_mag_taxrateid_value"] is None
     assert any("NOBODYKNOWS" in one["mag_details"] for one in world.histories(row["invoiceid"]))
+
+
+def test_a_code_that_is_missing_from_reference_data_read_since_is_not_waited_for(world: World, keeper: Bookkeeper):
+    """A back-fill may hold hundreds of invoices with a code that is no more: each try of one costs calls."""
+    document = raised(world, keeper)
+    stored = next(one for one in world.xero.documents(NZ, "invoice") if one["InvoiceID"] == document["InvoiceID"])
+    odd = [{**line, "TaxType": "LONGGONE"} for line in stored["LineItems"]]
+    world.xero.change(NZ, "invoice", document["InvoiceID"], LineItems=odd)
+    world.clock.move(minutes=20)
+    reference_data.load_now(world.connectors()[0], world.services, world.clock.now())
+    row = come(world, document, 0)
+    assert any("LONGGONE" in one["mag_details"] for one in world.histories(row["invoiceid"]))
 
 
 # ── days ────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────

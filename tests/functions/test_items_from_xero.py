@@ -392,6 +392,18 @@ def test_items_come_where_invoices_do_unless_the_connector_says_otherwise(rows: 
     assert items_from_xero.is_wanted(replace(nz, settings={"flows": flows})) is wanted
 
 
+def test_the_flows_own_row_switches_items_off_and_on_through_the_sweep(own_world: World):
+    connector = own_world.connect(flows=("invoices-from-xero",))
+    row = own_world.flow(connector, FLOW, mag_enabled=False)
+    in_xero(own_world, "SWITCHED")
+    for enabled, found in ((False, 0), (True, 1)):
+        own_world.patch(f"mag_xeroflows({row})", {"mag_enabled": enabled})
+        own_world.clock.move(minutes=11)
+        reference_data.ask_for_refresh(own_world.services, connector)
+        own_world.settle(minutes=16)
+        assert len(products(own_world, "SWITCHED")) == found
+
+
 def test_the_create_new_products_setting_speaks_of_the_way_to_xero_only(world: World, nz: Connector):
     world.set(nz, mag_createnewproducts=False)
     in_xero(world, "SETTING")

@@ -7,12 +7,15 @@ from typing import Any
 
 import pytest
 
-from functions import links, payments
+from functions import claim as claims
+from functions import invoice_status, links, payments, xero_lists
 from functions.from_xero import Reading
+from functions.work import Work
 from mappings.choices import PaymentStatus, SyncStatus
 from mappings.payment import PAYMENT
 from sandbox.xero.faults import Fault
-from shared.connectors import Connector
+from shared.connectors import Connector, Json
+from shared.messages import SyncMessage
 from shared.outcomes import Status
 from shared.services import Lane
 from tests.functions.bookkeeping import (
@@ -55,6 +58,17 @@ def world(module_world: World) -> Iterator[World]:
 @pytest.fixture
 def keeper(world: World) -> Bookkeeper:
     return Bookkeeper(world)
+
+
+def work_of(world: World, connector: Connector, flow: str, record: str) -> Work:
+    claim = claims.take(world.services, connector.key, flow, record, f"test {record}")
+    return Work(world.services, connector, SyncMessage(connector.key, flow, record), claim, Lane.PAYMENTS, world.clock.now())
+
+
+def invoice_in_xero(world: World, document: Json) -> Json:
+    found = xero_lists.one(world.services, world.connectors()[0], xero_lists.INVOICES, document["InvoiceID"], Lane.PAYMENTS)
+    assert found is not None
+    return found
 
 
 @pytest.fixture
@@ -204,6 +218,40 @@ def test_a_payment_row_a_person_deleted_is_not_made_again(world: World, keeper: 
     settle(world, minutes=40)  # the read overlap brings the first payment up again and again
     world.night()
     assert [one["mag_xeropaymentid"] for one in payments_of(world, invoice)] == [second]
+
+
+def test_a_row_another_flow_made_is_not_made_again_either(world: World, nz: Connector, keeper: Bookkeeper):
+    """invoices-from-xero writes payments too; a person deletes the row before this flow ever saw the payment."""
+    invoice, document = sent(world)
+    settle(world)
+    payment = keeper.pay(document, 15)
+    found = keeper.done("GET", f"Payments/{payment}")["Payments"][0]
+    payments.written(
+        work_of(world, nz, "invoices-from-xero", f"Invoice/{document['InvoiceID']}"), payments.facts_of(found), invoice
+    )
+    (row,) = payments_of(world, invoice)
+    world.delete(f"mag_payments({row['mag_paymentid']})")
+    second = keeper.pay(document, 20)
+    settle(world)
+    assert [one["mag_xeropaymentid"] for one in payments_of(world, invoice)] == [second]
+
+
+def test_nobody_who_read_the_invoice_before_takes_a_new_payment_back(world: World, nz: Connector, keeper: Bookkeeper):
+    """The status flow has the invoice in hand as it was before the payment, while the payment crosses."""
+    invoice, document = sent(world)
+    settle(world)
+    world.clock.move(minutes=1)
+    older = invoice_status.body_of(invoice_status.facts_of(invoice_in_xero(world, document)), invoice)
+    status = work_of(world, nz, STATUS, f"Invoice/{document['InvoiceID']}")
+    keeper.pay(document, 15)
+    world.clock.move(minutes=1)
+    world.settle()
+    assert payments_of(world, invoice) == [], "it waits for who has the invoice in hand"
+    invoice_status.cross(status, older)
+    claims.close(world.services, status.claim)
+    settle(world)
+    assert [one["mag_paymentstatus"] for one in payments_of(world, invoice)] == [APPLIED]
+    assert not [one for one in world.histories(invoice) if "taken back" in one["mag_details"]]
 
 
 def test_a_row_that_holds_the_payments_id_already_is_kept_and_completed(world: World, keeper: Bookkeeper):

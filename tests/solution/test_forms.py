@@ -209,3 +209,22 @@ def test_the_xero_form_of_an_invoice_has_its_xero_tab_and_grids():
 
 def test_the_tables_the_forms_speak_of_are_known():
     assert {param.values[0] for param in FORMS} <= tables()
+
+
+@pytest.mark.parametrize("table", ["account", "contact"])
+def test_a_customers_form_shows_what_it_owes_in_a_section_of_its_own(table):
+    """A364, A365; and the address of the contact in Xero, which leads there by a click."""
+    (form,) = [form for type_, form in entities()[table].forms if type_ == "main"]
+    sections = [[control.get("datafieldname") for control in section.iter("control")] for section in form.iter("section")]
+    assert ["mag_amountowed", "mag_amountoverdue", "mag_xerocontacturl"] in sections
+    assert entities()[table].attributes["mag_xerocontacturl"].Format == "url"
+    header = [control.get("datafieldname") for control in found(form, "form/header").iter("control")]
+    assert {"mag_amountowed", "mag_amountoverdue"} <= set(header)
+
+
+def test_the_xero_form_of_an_invoice_shows_its_amounts_in_xero():
+    (form,) = [form for type_, form in entities()["invoice"].forms if type_ == "main"]
+    sections = [[control.get("datafieldname") for control in section.iter("control")] for section in form.iter("section")]
+    assert ["mag_xerotax", "mag_amountdue", "mag_amountpaid", "mag_amountcredited"] in sections
+    header = [control.get("datafieldname") for control in found(form, "form/header").iter("control")]
+    assert "mag_amountdue" in header

@@ -22,8 +22,9 @@ OPERATIONS = {
     "user":         {"Create", "Read", "Write", "Delete", "Append", "AppendTo", "Assign", "Share"},
     "unit":         {"Read", "AppendTo"},
     "organization": {"Create", "Read", "Write", "Delete", "Append", "AppendTo"},
+    "miscellaneous": {"OverridePriceEngine"},
 }
-LEVELS = {"user": {"Basic", "Local", "Deep", "Global"}, "unit": {"Global"}, "organization": {"Global"}}
+LEVELS = {"user": {"Basic", "Local", "Deep", "Global"}, "unit": {"Global"}, "organization": {"Global"}, "miscellaneous": {"Global"}}
 # fmt: on
 
 
@@ -35,9 +36,11 @@ def _roles() -> dict[str, dict[str, str]]:
 
 
 def _parts(name: str) -> tuple[str, str, str]:
-    match = re.fullmatch(r"prv(AppendTo|Append|Assign|Create|Delete|Read|Share|Write)(\w+)", name)
+    match = re.fullmatch(r"prv(AppendTo|Append|Assign|Create|Delete|OverridePriceEngine|Read|Share|Write)(\w+)", name)
     assert match, name
     operation, table = match.groups()
+    if name == "prvOverridePriceEngineInvoice":
+        return operation, table, "miscellaneous"
     if table in PUBLISHED:
         return operation, table, PUBLISHED[table]
     entity = entities()[table]
@@ -117,6 +120,11 @@ def test_the_service_has_what_the_permission_list_of_the_seed_asks_for():
     ):
         assert granted[f"prvRead{table}"] == granted[f"prvWrite{table}"] == "Global"
     assert granted["prvReadProduct"] == granted["prvReadUser"] == "Global"
+
+
+def test_the_service_may_give_a_line_from_xero_its_own_price():
+    """Dataverse takes a price other than the price list's from nobody else (Override Invoice Pricing)."""
+    assert _roles()[SERVICE]["prvOverridePriceEngineInvoice"] == "Global"
 
 
 @pytest.mark.parametrize("role", [SERVICE, ADMINISTRATOR, USER])

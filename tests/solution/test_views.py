@@ -142,3 +142,26 @@ def test_the_reason_is_shown_beside_the_failed_invoice():
 
 def test_every_table_with_views_is_known():
     assert {entity.name for entity in entities().values() if entity.views} <= tables()
+
+
+@pytest.mark.parametrize(
+    ("table", "owing", "overdue"),
+    [("account", "Accounts that Owe", "Accounts Overdue"), ("contact", "Contacts that Owe", "Contacts Overdue")],
+)
+def test_what_customers_owe_is_seen_in_lists_of_accounts_and_contacts(table, owing, overdue):
+    """A366, A367."""
+    views = {_name(view): view for view in entities()[table].views}
+    for name in (owing, overdue):
+        shown = {cell.get("name") for cell in found(views[name], "layoutxml/grid/row")}
+        assert {"mag_amountowed", "mag_amountoverdue"} <= shown, name
+
+
+def test_the_invoices_of_a_list_show_what_is_due_and_its_payments_and_credits_what_they_are():
+    unpaid = {_name(view): view for view in entities()["invoice"].views}["Unpaid in Xero"]
+    assert "mag_amountdue" in {cell.get("name") for cell in found(unpaid, "layoutxml/grid/row")}
+    for table, name, wanted in (
+        ("mag_payment", "Payments of an Invoice", {"mag_paymentdate", "mag_amount", "mag_reference", "mag_xeroaccountcodeid", "mag_paymentstatus"}),
+        ("mag_creditnote", "Credit Notes of an Invoice", {"mag_creditdate", "mag_creditnotenumber", "mag_amount", "mag_reference"}),
+    ):  # fmt: skip
+        view = next(view for view in entities()[table].views if _name(view) == name)
+        assert wanted <= {cell.get("name") for cell in found(view, "layoutxml/grid/row")}
