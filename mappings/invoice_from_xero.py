@@ -28,7 +28,7 @@ from mappings.totals import CENT, ZERO, cents, line_amount
 
 LINE_AMOUNT_TYPES = {
     "exclusive": LineAmountTypes.EXCLUSIVE,
-    "inclusive": LineAmountTypes.INCLUSIVE,
+    "inclusive": LineAmountTypes.EXCLUSIVE,  # prices that hold tax arrive without it
     "notax": LineAmountTypes.NO_TAX,
 }
 TEXTS = (
@@ -215,7 +215,7 @@ def _line_amount_types(value: Any, at: At) -> int | None:
     return found.value if found is not None else None
 
 
-line_amount_types = Converter("Exclusive / Inclusive / NoTax, left out otherwise", _line_amount_types)
+line_amount_types = Converter("Exclusive / NoTax, left out otherwise", _line_amount_types)
 currency_row = Converter(
     "lookup", lambda value, at: f"/transactioncurrencies({at.link('currency')})" if at.link("currency") else None
 )
@@ -429,7 +429,7 @@ INVOICE = local("INVOICE_FROM_XERO", Mapping("Sales Invoice from Xero", "Invoice
     Link ("Page in Xero",        "deep_link",         "mag_xeroinvoiceurl",               text(500)),
     *AS_XERO_HAS_IT,  # the state follows Xero: see Invoice, Followed
     Constant(InvoiceType.SALES_INVOICE.value,         "mag_invoicetype",                  "Set to Sales Invoice."),
-    Field("Line Amount Types",   "LineAmountTypes",   "mag_lineamounttypes",              line_amount_types),
+    Field("Line Amount Types",   "LineAmountTypes",   "mag_lineamounttypes",              line_amount_types,          "Prices that hold tax (Inclusive) arrive without it, so they are Exclusive here."),
     Constant(ExportStatus.YES.value,                  "mag_exportstatus",                 "Set to Yes."),
     Link ("Time of the transfer", "now",              "mag_exportdate",                   text(20)),
     Link ("Xero Connector",      "connector",         "mag_xeroconnectorid@odata.bind",   bind("mag_xeroconnectors"), required="Connect again."),

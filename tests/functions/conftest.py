@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from shared.connectors import Connector
+from tests.functions.bookkeeping import Bookkeeper
 from tests.world import World
 from tests.world import world as open_world
 
@@ -25,14 +26,25 @@ def shared_world(authorities: Path) -> Iterator[World]:
         yield world
 
 
+def left_as_it_was(world: World, *, minutes: int) -> Iterator[World]:
+    """Yield a world that several tests share, so many minutes later; afterwards nothing goes wrong in it any more."""
+    world.clock.move(minutes=minutes)
+    yield world
+    world.xero.faults.clear()
+    world.dataverse.faults.clear()
+    world.restore()
+
+
 @pytest.fixture
 def world(shared_world: World) -> Iterator[World]:
-    """One world for all tests that leave its connectors as they found them; a sweep later for each, with nothing going wrong."""
-    shared_world.clock.move(minutes=6)
-    yield shared_world
-    shared_world.xero.faults.clear()
-    shared_world.dataverse.faults.clear()
-    shared_world.restore()
+    """One world for all tests that leave its connectors as they found them; a sweep later for each."""
+    yield from left_as_it_was(shared_world, minutes=6)
+
+
+@pytest.fixture
+def keeper(world: World) -> Bookkeeper:
+    """The bookkeeper of the New Zealand organisation."""
+    return Bookkeeper(world)
 
 
 @pytest.fixture

@@ -43,11 +43,6 @@ def world(books: World) -> Iterator[World]:
     books.restore()
 
 
-@pytest.fixture
-def nz(world: World) -> Connector:
-    return world.connectors()[0]
-
-
 def work_of(world: World, connector: Connector) -> Work:
     message = SyncMessage(connector.key, "invoice-status-from-xero", f"Invoice/{uuid.uuid4()}")
     claim = claims.unclaimed(connector.key, message.flow, message.record)

@@ -72,11 +72,6 @@ def world(books: World) -> Iterator[World]:
     books.restore()
 
 
-@pytest.fixture
-def nz(world: World) -> Connector:
-    return world.connectors()[0]
-
-
 def synced(world: World) -> None:
     """Let the flow's next sweep come, and everything it releases."""
     world.clock.move(minutes=181)

@@ -40,6 +40,7 @@ from tests.functions.bookkeeping import (
     state,
     unfinished,
 )
+from tests.functions.conftest import left_as_it_was
 from tests.world import World
 
 NAME = "credit-notes-from-xero"
@@ -56,21 +57,7 @@ def module_world(authorities: Path) -> Iterator[World]:
 
 @pytest.fixture
 def world(module_world: World) -> Iterator[World]:
-    module_world.clock.move(minutes=2)
-    yield module_world
-    module_world.xero.faults.clear()
-    module_world.dataverse.faults.clear()
-    module_world.restore()
-
-
-@pytest.fixture
-def keeper(world: World) -> Bookkeeper:
-    return Bookkeeper(world)
-
-
-@pytest.fixture
-def nz(world: World) -> Connector:
-    return world.connectors()[0]
+    yield from left_as_it_was(module_world, minutes=2)
 
 
 def settle(world: World, minutes: int = 2) -> None:

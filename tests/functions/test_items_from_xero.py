@@ -45,11 +45,6 @@ def world(item_world: World) -> Iterator[World]:
     item_world.restore()
 
 
-@pytest.fixture
-def nz(world: World) -> Connector:
-    return world.connectors()[0]
-
-
 def load(world: World) -> str:
     """Ask for the reference data, as an unknown code does, and let a sweep load it; return what became of the items."""
     world.clock.move(minutes=11)

@@ -34,6 +34,7 @@ from tests.functions.bookkeeping import (
     state,
     unfinished,
 )
+from tests.functions.conftest import left_as_it_was
 from tests.world import NZ, OPTION, World
 
 APPLIED, REVERSED = PaymentStatus.APPLIED.value, PaymentStatus.REVERSED.value
@@ -48,16 +49,7 @@ def module_world(authorities: Path) -> Iterator[World]:
 
 @pytest.fixture
 def world(module_world: World) -> Iterator[World]:
-    module_world.clock.move(minutes=2)
-    yield module_world
-    module_world.xero.faults.clear()
-    module_world.dataverse.faults.clear()
-    module_world.restore()
-
-
-@pytest.fixture
-def keeper(world: World) -> Bookkeeper:
-    return Bookkeeper(world)
+    yield from left_as_it_was(module_world, minutes=2)
 
 
 def work_of(world: World, connector: Connector, flow: str, record: str) -> Work:
@@ -69,11 +61,6 @@ def invoice_in_xero(world: World, document: Json) -> Json:
     found = xero_lists.one(world.services, world.connectors()[0], xero_lists.INVOICES, document["InvoiceID"], Lane.PAYMENTS)
     assert found is not None
     return found
-
-
-@pytest.fixture
-def nz(world: World) -> Connector:
-    return world.connectors()[0]
 
 
 def settle(world: World, minutes: int = 2) -> None:

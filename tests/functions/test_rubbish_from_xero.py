@@ -74,16 +74,6 @@ def world(module_world: World) -> Iterator[World]:
     module_world.restore()
 
 
-@pytest.fixture
-def nz(world: World) -> Connector:
-    return world.connectors()[0]
-
-
-@pytest.fixture
-def keeper(world: World) -> Bookkeeper:
-    return Bookkeeper(world)
-
-
 def comes(world: World, flow: str, odd: dict[str, Json]) -> list[Outcome]:
     """Let what was done in Xero come back while some documents are odd: the flow's sweep ends well, every outcome is an explained one."""
     xero: Any = world.services.xero
