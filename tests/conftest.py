@@ -8,6 +8,7 @@ from tests.product import product
 __all__ = ["azurite", "product"]
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keep the tests that need the whole product on one worker, so that it is started once."""
     for item in items:
