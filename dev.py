@@ -83,7 +83,7 @@ def test(arguments: list[str]) -> int:
         print(f"== {name} {'failed' if codes[name] else 'passed'} in {time.monotonic() - began:.1f} s\n", flush=True)
     failed = [name for name, code in codes.items() if code]
     print(f"== pytest{f' (failed so far: {chr(44).join(failed)})' if failed else ''}", flush=True)
-    spread = ["--numprocesses=auto", "--dist=loadgroup"]
+    spread = ["--numprocesses=auto", "--dist=loadfile", "--no-loadscope-reorder"]  # a file's worlds stand on one worker
     code = run([python(), "-m", "pytest", f"--basetemp={ROOT / '.run' / 'pytest'}", *spread, *arguments])
     if failed:
         print(f"== failed besides pytest: {', '.join(failed)}", file=sys.stderr, flush=True)

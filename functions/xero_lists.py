@@ -25,8 +25,8 @@ from shared.xero.where import any_of
 
 AT_ONCE = 40
 """How many ids one address may hold (Xero, "Requests and responses")."""
-MOST_COUNTED = 100
-"""How many pages may have changed within one second before we take it that the list does not end."""
+ENDLESS = 100
+"""After how many pages we take it that the list does not end."""
 SECOND = timedelta(seconds=1)
 ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 CHANGED = "UpdatedDateUTC"
@@ -78,29 +78,30 @@ def changed_since(
     """
     since, number = since.replace(microsecond=0), 1
     seen: set[tuple[str, str]] = set()
-    counted_to: datetime | None = None
-    slipped = True
-    while True:
+    counted: list[list[tuple[str, str]]] = []
+    before: list[list[tuple[str, str]]] = []
+    for _ in range(ENDLESS):
         found, is_last = _page(services, connector, xero_list, lane, since, number)
-        new = [one for one in found if (str(one[xero_list.key]), version(one)) not in seen]
-        seen |= {(str(one[xero_list.key]), version(one)) for one in new}
-        slipped |= any(counted_to is None or (changed_at(one) or EPOCH) <= counted_to for one in new)
+        versions = [(str(one[xero_list.key]), version(one)) for one in found]
+        new = [one for one, told in zip(found, versions, strict=True) if told not in seen]
+        seen.update(versions)
+        counted.append(versions)
         moments = [moment for one in found if (moment := changed_at(one)) is not None and (until is None or moment <= until)]
         read_to = max(moments, default=None)
         goes_on = (read_to - SECOND).replace(microsecond=0) if read_to else since
         if not is_last and goes_on <= since:  # the whole page changed within a second
             yield Page(new, None)
             number += 1
-            if number > MOST_COUNTED:
-                raise Retryable(f"Xero's list of {xero_list.name} does not end.")
-        elif number > 1 and slipped:  # a document that moved to the end may have drawn others across the borders: count again
+        elif number > 1 and counted != before:
+            # A document that moves to the end draws others across the borders: only what is the same twice was read whole.
             yield Page(new, None)
-            number, slipped, counted_to = 1, False, max(moments, default=EPOCH)
+            number, before, counted = 1, counted, []
         else:
             yield Page(new, read_to, is_last)
             if is_last:
                 return
-            since, number, slipped, counted_to = goes_on, 1, True, None
+            since, number, before, counted = goes_on, 1, [], []
+    raise Retryable(f"Xero's list of {xero_list.name} does not end.")
 
 
 def by_ids(services: Services, connector: Connector, xero_list: XeroList, ids: Sequence[str], lane: Lane) -> list[Json]:

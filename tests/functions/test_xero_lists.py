@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from functions import xero_lists
@@ -315,6 +315,7 @@ starts = st.lists(st.sampled_from([0, 0, 0, 0.001, 0.2, 1, 30]), min_size=1, max
 
 
 @settings(max_examples=400, deadline=None)
+@example([0] * 10, [(1, 2, 0), (5, 0, 0), (7, 1, 2)], False, 4)
 @given(starts, changes, st.booleans(), st.integers(2, 5))
 def test_whatever_changes_during_the_walk_the_latest_version_was_yielded_or_lies_after_the_cursor(
     gaps: list[float], later: list[tuple[int, int, float]], includes: bool, page_size: int
