@@ -140,7 +140,12 @@ def from_xero(counting: Counting) -> str:
     for count in (1, 10, 40, 41, 120, 300):
         found = counting.paid(count)
         rows.append(
-            (f"{count} payments of {count} invoices, one sweep", found["xero"], f"≤ {2 - -count // 40}", found["dataverse"])
+            (
+                f"{count} payment{'s' if count > 1 else ''} in one sweep, each of another invoice",
+                found["xero"],
+                f"≤ {2 - -count // 40}",
+                found["dataverse"],
+            )
         )
     everything = tuple(flow.name for flow in FROM_XERO)
     for name, flows, budget in (

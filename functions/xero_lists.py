@@ -2,7 +2,7 @@
 
 Pages are sought, not counted: the next one begins a second before the last change of this one, so that a document that moves to the
 end of the list while it is read cannot push another one across the border of two pages. Only when a whole page changed within one
-second is the next page counted, and what was counted is read over until nothing turns up that slipped across a border.
+second is the next page counted, and what was counted is read over until it is the same twice.
 Sources: Xero, "Requests and responses" (paging, If-Modified-Since).
 """
 
