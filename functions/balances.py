@@ -13,11 +13,10 @@ from dataclasses import dataclass
 from decimal import Context, Decimal, localcontext
 from typing import Any
 
-from functions import connectors, contacts_from_xero, customers, links, xero_lists
+from functions import connectors, contacts_from_xero, customers, deep_links, links, mapped, xero_lists
 from functions.from_xero import Found, FromXero, Reading
 from functions.work import Crossed, Work
 from mappings import balance
-from mappings.table import MappingError
 from shared.connectors import Connector, Json
 from shared.dataverse import answers, query
 from shared.errors import ConnectorError, Disconnected, NeedsReconnect, NeedsScope, NotFound, NotReady, Problem, Rejected
@@ -151,11 +150,8 @@ def _write(work: Work, contact: Json, row: str, record: Json) -> str:
         if other.key != work.connector.key:
             parts += [(other, one) for one in _contacts(work, other, row, told.get(other.key, []))]
     summed = _summed(work, parts, theirs, {one.code: one for one in known.values()})
-    given = {"precision": theirs.precision, "deep_link": customers.deep_link(work.connector, str(contact["ContactID"]))}
-    try:
-        columns = balance.OF[table].apply({"Balances": {SIDE: summed}}, work.connector.settings, given, now=work.now).payload
-    except MappingError as error:
-        raise Rejected(tuple(Problem(flaw.message, flaw.where, fix=flaw.fix, who=flaw.who) for flaw in error.flaws)) from error
+    given = {"precision": theirs.precision, "deep_link": deep_links.contact(work.connector, str(contact["ContactID"]))}
+    columns, _ = mapped.apply(work, balance.OF[table], {"Balances": {SIDE: summed}}, given)
     if record.get("mag_xerocontacturl"):
         columns.pop("mag_xerocontacturl", None)
     changes = {name: value for name, value in columns.items() if record.get(name) is None or record[name] != value}

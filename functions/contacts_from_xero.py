@@ -20,6 +20,7 @@ from functions.customers import Customer
 from functions.from_xero import Found, FromXero, Reading, want
 from functions.work import Crossed, Work
 from mappings.contact_from_xero import ACCOUNT, KINDS, TEXTS, flat
+from mappings.table import BIND
 from shared.connectors import Json
 from shared.dataverse import query
 from shared.errors import Changed, Problem, Rejected
@@ -30,7 +31,6 @@ BALANCES = "balances-from-xero"
 TABLE = "Contact"
 RIDES_ALONG = ("ContactID", "ContactNumber", "ContactStatus", "MergedToContactID", *TEXTS)
 SETTING = "mag_xeroownedcolumns"
-BIND = "@odata.bind"
 NEVER_EMPTIED = ("name", "transactioncurrencyid", "mag_xerocontacturl")
 WALK = re.compile(r"(?P<name>\w+)(?:\[\w+=(?P<kind>\w+)\])?")
 

@@ -16,7 +16,8 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
-from functions import history, invoice_status, linked, links, states, xero_lists
+from functions import history, invoice_status, linked, links, mapped, xero_lists
+from functions.columns import differing
 from functions.from_xero import Found, FromXero, Reading
 from functions.linked import Linked
 from functions.links import Link
@@ -24,7 +25,7 @@ from functions.work import Crossed, Work
 from functions.xero_lists import INVOICES
 from mappings.choices import ExportStatus
 from mappings.credit_note import CREDIT_NOTE_ALLOCATION
-from mappings.table import MappingError
+from mappings.table import BIND
 from shared.connectors import Json
 from shared.dataverse import answers, query
 from shared.errors import Changed, NotFound, Problem, Rejected
@@ -38,14 +39,8 @@ TRIES = 3
 GONE = ("VOIDED", "DELETED")
 KNOWN = ("DRAFT", "SUBMITTED", "AUTHORISED", "PAID", *GONE)
 TEXTS = ("CreditNoteID", "Type", "Status", "CreditNoteNumber", "Reference")
-ONCE = ("mag_name", "mag_addtoxero", f"transactioncurrencyid{states.BIND}")
+ONCE = ("mag_name", "mag_addtoxero", f"transactioncurrencyid{BIND}")
 """What is written when the row is made, and is people's afterwards."""
-COLUMNS = tuple(
-    dict.fromkeys(
-        f"_{row.target.removesuffix(states.BIND)}_value" if row.target.endswith(states.BIND) else row.target
-        for row in CREDIT_NOTE_ALLOCATION.rows
-    )
-)
 ACTIVE: Json = {"statecode": 0, "statuscode": 1}
 TAKEN_BACK: Json = {"statecode": 1, "statuscode": 2, "mag_exportstatus": ExportStatus.NO.value}
 """What a row becomes whose allocation was removed in Xero: Export Status No tells it from one a person deactivated."""
@@ -200,7 +195,7 @@ def _read(work: Work, note: Json, row_id: str, allocations: Sequence[Json]) -> t
         filters.append(f"_mag_invoiceid_value eq {query.row_id(row_id)} and mag_creditnotenumber eq {number}")
     for start in range(0, len(ids), linked.AT_ONCE):
         filters.append(" or ".join(f"mag_xeroallocationid eq {query.quoted(one)}" for one in ids[start : start + linked.AT_ONCE]))
-    select = (f"{TABLE}id", "statecode", "_ownerid_value", *COLUMNS)
+    select = (f"{TABLE}id", "statecode", "_ownerid_value", *CREDIT_NOTE_ALLOCATION.target_columns())
     operations = [
         query.read("invoice", row_id, ("_ownerid_value", "_transactioncurrencyid_value", "mag_xeroid")),
         *(query.selection(TABLE, select, one, f"createdon asc,{TABLE}id asc") for one in filters),
@@ -318,7 +313,7 @@ def _change(work: Work, note: Json, invoice: Json, entry: Json, held: Json | Non
     if held.get("statecode") != 0 and not is_taken_back:
         return None  # a person deactivated it
     columns, warnings = _columns(work, note, invoice, entry)
-    changes = states.differing(held, {name: value for name, value in columns.items() if name not in ONCE})
+    changes = differing(held, {name: value for name, value in columns.items() if name not in ONCE})
     if held.get("statecode") != 0:
         changes |= ACTIVE
     if not changes:
@@ -351,16 +346,10 @@ def _columns(work: Work, note: Json, invoice: Json, entry: Json) -> tuple[Json, 
     """Return the columns of an allocation's row, and what its reader should know about them."""
     record = {"CreditNote": note, "Date": entry["Date"], "Amount": entry["Amount"]}
     known = {"invoice": invoice["invoiceid"], "currency": invoice.get("_transactioncurrencyid_value"), "allocation": _key(entry)}
-    try:
-        written = CREDIT_NOTE_ALLOCATION.apply(record, work.connector.settings, known, now=work.now)
-    except MappingError as error:
-        raise Rejected(
-            tuple(Problem(flaw.message, flaw.where, fix=flaw.fix, who="bookkeeper") for flaw in error.flaws)
-        ) from error
-    warnings = [Problem(flaw.message, flaw.where, fix=flaw.fix, who="bookkeeper") for flaw in written.warnings]
+    columns, warnings = mapped.apply(work, CREDIT_NOTE_ALLOCATION, record, known)
     if note["Status"] not in KNOWN:
         warnings.append(_not_understood(note))
-    return dict(written.payload), tuple(warnings)
+    return columns, tuple(warnings)
 
 
 def _not_understood(note: Json) -> Problem:
@@ -375,7 +364,7 @@ def _not_understood(note: Json) -> Problem:
 
 def _on_both(operation: Operation, row_id: str) -> Operation:
     """Have a Sync History row of the invoice stand on the credit note too."""
-    bound = {f"{history.TOLD[TABLE].lookup}{states.BIND}": f"/{query.row(TABLE, row_id)}"}
+    bound = {f"{history.TOLD[TABLE].lookup}{BIND}": f"/{query.row(TABLE, row_id)}"}
     return replace(operation, body={**(operation.body or {}), **bound})
 
 

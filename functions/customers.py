@@ -12,11 +12,10 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
-from functions import history, links, xero_lists
+from functions import deep_links, history, links, mapped, xero_lists
 from functions.history import NAMESPACE
 from functions.work import Crossed, Work
 from mappings.contact_from_xero import ACCOUNT, flat
-from mappings.table import Flaw, MappingError
 from shared.connectors import Connector, Json
 from shared.dataverse import answers, query
 from shared.errors import Changed, NotFound, Problem, Rejected
@@ -109,7 +108,7 @@ def follow(work: Work, loser: Json, winner: Json) -> list[str]:
         changed = Operation(
             "PATCH",
             query.row(table, row_id),
-            {"mag_xerocontacturl": deep_link(connector, new)},
+            {"mag_xerocontacturl": deep_links.contact(connector, new)},
             {"If-Match": "*"},
             change_set="merged",
         )
@@ -198,12 +197,8 @@ def create(work: Work, contact: Json) -> str:
 
 def written(work: Work, contact: Json) -> tuple[Json, list[Problem]]:
     """Return the account columns of a whole Contact, and what its reader should know; raises Rejected with all that is wrong."""
-    given = {"currencies": currencies(work), "deep_link": deep_link(work.connector, _id(contact))}
-    try:
-        found = ACCOUNT.apply(flat(contact), work.connector.settings, given, now=work.now)
-    except MappingError as error:
-        raise Rejected(tuple(map(_problem, error.flaws))) from error
-    return found.payload, list(map(_problem, found.warnings))
+    given = {"currencies": currencies(work), "deep_link": deep_links.contact(work.connector, _id(contact))}
+    return mapped.apply(work, ACCOUNT, flat(contact), given)
 
 
 def currencies(work: Work) -> dict[str, str]:
@@ -211,12 +206,6 @@ def currencies(work: Work) -> dict[str, str]:
     operation = query.selection("transactioncurrency", ("transactioncurrencyid", "isocurrencycode"), "statecode eq 0")
     (page,) = answers.results([operation], work.services.dataverse.send(work.connector.environment, [operation]))
     return {str(row["isocurrencycode"]).upper(): str(row["transactioncurrencyid"]) for row in page["value"]}
-
-
-def deep_link(connector: Connector, contact_id: str) -> str:
-    """Return the address of a contact in Xero, opened in the right organisation (Xero's deep-link guide)."""
-    short_code = connector.short_code.replace("!", "%21")
-    return f"https://go.xero.com/organisationlogin/default.aspx?shortcode={short_code}&redirecturl=/Contacts/View/{contact_id}"
 
 
 FORGOTTEN = Problem(
@@ -353,7 +342,3 @@ def _several(label: str, text: str, rows: Sequence[Json]) -> Problem:
         fix="Merge the accounts or give them different names and numbers; or give the right one the contact's Account Number.",
         who="salesperson",
     )
-
-
-def _problem(flaw: Flaw) -> Problem:
-    return Problem(flaw.message, flaw.where, fix=flaw.fix, who=flaw.who)

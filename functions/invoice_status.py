@@ -17,8 +17,9 @@ from decimal import Decimal
 from typing import Any
 
 from functions import claim as claims
-from functions import connectors, documents, from_xero, history, invoices, linked, links, states, xero_lists
+from functions import connectors, documents, from_xero, history, invoices, linked, links, mapped, states, xero_lists
 from functions.claim import Claim
+from functions.columns import differing
 from functions.flows import BY_NAME
 from functions.from_xero import Found, FromXero, Reading
 from functions.links import Link
@@ -27,7 +28,6 @@ from functions.work import Crossed, Work
 from functions.xero_lists import INVOICES
 from mappings.choices import InvoiceType, NumberSource, PaymentStatus
 from mappings.invoice_status import INVOICE_STATUS
-from mappings.table import MappingError
 from shared import exact_json
 from shared.connectors import Json
 from shared.dataverse import answers, query
@@ -68,10 +68,7 @@ NAMES = {"mag_amountdue": "Amount Due", "mag_amountpaid": "Amount Paid", "mag_am
 COLUMNS = (
     "statecode", "statuscode", "_ownerid_value", "_transactioncurrencyid_value", "_mag_xeroconnectorid_value", "mag_xeroid",
     "mag_synchedwithxero", "mag_xeropaynowlink",
-    *dict.fromkeys(
-        f"_{row.target.removesuffix(states.BIND)}_value" if row.target.endswith(states.BIND) else row.target
-        for row in INVOICE_STATUS.rows
-    ),
+    *INVOICE_STATUS.target_columns(),
 )
 # fmt: on
 
@@ -303,14 +300,9 @@ def _follow(work: Work, facts: Json, row: Json, payments: list[Json], notes: lis
 
 
 def _columns(work: Work, facts: Json) -> Json:
-    try:
-        written = INVOICE_STATUS.apply(facts, work.connector.settings, {}, now=work.now)
-    except MappingError as error:
-        raise Rejected(
-            tuple(Problem(flaw.message, flaw.where, fix=flaw.fix, who="bookkeeper") for flaw in error.flaws)
-        ) from error
-    work.warnings += [Problem(flaw.message, flaw.where, fix=flaw.fix, who="nobody") for flaw in written.warnings]
-    return written.payload
+    columns, warnings = mapped.apply(work, INVOICE_STATUS, facts, {})
+    work.warnings += warnings
+    return columns
 
 
 def _writes(row: Json, plan: Plan) -> list[Operation]:
@@ -468,7 +460,7 @@ def _warnings(row: Json, facts: Json, plan: Plan) -> list[Problem]:
             )
         ]
     is_opened = plan.before is State.CANCELLED and said in (Verdict.OPEN, Verdict.PAID)
-    money = states.differing(row, {"mag_amountpaid": facts["AmountPaid"]} if facts.get("AmountPaid") is not None else {})
+    money = differing(row, {"mag_amountpaid": facts["AmountPaid"]} if facts.get("AmountPaid") is not None else {})
     if plan.is_left_alone and is_opened and states.is_money_changed(row, money):
         return [
             Problem(

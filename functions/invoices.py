@@ -14,7 +14,7 @@ from datetime import datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
 
-from functions import connectors, contacts, documents, from_xero, history, items, routes
+from functions import connectors, contacts, deep_links, documents, from_xero, history, items, mapped, routes
 from functions.facts import Facts
 from functions.facts import read as read_facts
 from functions.routes import Due
@@ -26,7 +26,7 @@ from mappings import totals
 from mappings.choices import ContactPolicy, ExportStatus, InvoiceType, ItemOwner, MissingItemPolicy, OperatingMode, TriggerMode
 from mappings.convert import day_of
 from mappings.item import PRODUCT
-from mappings.table import Columns, Flaw, Mapping, MappingError
+from mappings.table import Columns, Mapping
 from mappings.written_back import WRITTEN_BACK
 from shared.connectors import Connector, Json
 from shared.dataverse import answers, query
@@ -281,17 +281,10 @@ def _check_due(work: Work, record: Json) -> None:
 
 def _apply(work: Work, mapping: Mapping, record: Json, given: Json | None, *, warn: bool = False) -> Json:
     """Write *record* by its table; a record that cannot be written is refused with everything that is wrong with it."""
-    try:
-        written = mapping.apply(record, work.connector.settings, given, now=work.now)
-    except MappingError as error:
-        raise Rejected(tuple(map(_problem, error.flaws))) from error
+    payload, warnings = mapped.apply(work, mapping, record, given)
     if warn:
-        work.warnings.extend(map(_problem, written.warnings))
-    return written.payload
-
-
-def _problem(flaw: Flaw) -> Problem:
-    return Problem(flaw.message, flaw.where, fix=flaw.fix, who=flaw.who)
+        work.warnings.extend(warnings)
+    return payload
 
 
 def _rehearse(work: Work, mapping: Mapping, record: Json, given: Json) -> Json:
@@ -375,8 +368,8 @@ def _settle_totals(work: Work, record: Json, payload: Json, facts: Facts) -> tot
     differing = totals.differences(record, payload, predicted)
     settled = totals.settle(differing, work.connector.settings, len(payload["LineItems"]))
     if settled.flaws:
-        raise Rejected(tuple(map(_problem, settled.flaws)))
-    work.warnings.extend(map(_problem, settled.warnings))
+        raise Rejected(tuple(map(mapped.problem, settled.flaws)))
+    work.warnings.extend(map(mapped.problem, settled.warnings))
     if not settled.lines:
         return predicted
     payload["LineItems"].extend(settled.lines)
@@ -438,7 +431,7 @@ def _write_back(work: Work, record: Json, found: Json, pay_now_link: str | None)
     action, done = ("Update", "updated") if record.get("mag_synchedwithxero") else ("Create", "created")
     crossed = Crossed(action, f"{what} has been {done} in Xero - {xero_id}", xero_id)
     given = {
-        "deep_link": deep_link(work.connector, found["Type"], xero_id),
+        "deep_link": deep_links.invoice(work.connector, found["Type"], xero_id),
         "pay_now_link": pay_now_link,
         "now": history.instant(work.now),
         "connector": None if record.get("_mag_xeroconnectorid_value") else work.connector.id,
@@ -522,13 +515,6 @@ def page_of(connector: Connector, invoice_id: str) -> str:
     host = connector.environment.lower().replace("xero", "%78ero")
     app = f"appid={connector.app_id}&" if connector.app_id else ""
     return f"https://{host}/main.aspx?{app}pagetype=entityrecord&etn=invoice&id={invoice_id}"
-
-
-def deep_link(connector: Connector, document_type: str, xero_id: str) -> str:
-    """Return the address of the document in Xero, opened in the right organisation (Xero's deep-link guide)."""
-    page = "AccountsPayable/View.aspx" if document_type == "ACCPAY" else "AccountsReceivable/View.aspx"
-    short_code = connector.short_code.replace("!", "%21")
-    return f"https://go.xero.com/organisationlogin/default.aspx?shortcode={short_code}&redirecturl=/{page}?InvoiceID={xero_id}"
 
 
 SOURCE = ToXero(due, load, fingerprint, cross)

@@ -21,14 +21,24 @@ from itertools import count
 from typing import Any
 from urllib.parse import unquote
 
-from functions import connectors, customers, history, invoice_status, linked, payments, reference_data, xero_lists
+from functions import (
+    connectors,
+    customers,
+    deep_links,
+    history,
+    invoice_status,
+    linked,
+    mapped,
+    payments,
+    reference_data,
+    xero_lists,
+)
 from functions.from_xero import Found, FromXero, Reading
 from functions.history import NAMESPACE, OWNER
-from functions.invoices import deep_link
 from functions.work import Crossed, Work
 from mappings.convert import places
 from mappings.invoice_from_xero import INVOICE, key, sound
-from mappings.table import Flaw, MappingError
+from mappings.table import BIND
 from shared.connectors import Connector, Json
 from shared.dataverse import answers, query
 from shared.errors import Changed, NotFound, Problem, Rejected, Retryable
@@ -48,7 +58,6 @@ CLOCKS = timedelta(minutes=5)
 """By how much Xero's clock and ours may differ: reference data read that long after the invoice changed has all it names."""
 SOLD, FAMILY = (0, 3), 2
 """The states of a product that can be sold (Active, Under Revision), and the structure of one that is a family of others."""
-BIND = "@odata.bind"
 ROUNDING = "rounding"
 """Stands for Xero's id of the line that makes up for a cent: Xero has none."""
 TRACKING = "mag_invoicedetail_trackingoption"
@@ -255,11 +264,8 @@ def _write(work: Work, invoice: Json, known: Known, row_id: str) -> None:
 
 def _written(work: Work, invoice: Json, known: Known) -> tuple[Json, list[Problem]]:
     """Return the invoice by its table, and what its reader should know; raise Rejected with all that is wrong with it."""
-    try:
-        written = INVOICE.apply(invoice, work.connector.settings, known.links, now=work.now)
-    except MappingError as error:
-        raise Rejected(tuple(map(_problem, error.flaws))) from error
-    warnings = [*map(_problem, written.warnings), *known.links.get("warnings", ())]
+    header, warnings = mapped.apply(work, INVOICE, invoice, known.links)
+    warnings += known.links.get("warnings", ())
     warnings += [
         _no_option(option) for line in invoice["LineItems"] for option in line["Tracking"] if _option(option, known) is None
     ]
@@ -268,7 +274,7 @@ def _written(work: Work, invoice: Json, known: Known) -> tuple[Json, list[Proble
         fix="Compare the lines with the invoice in Xero.",
         who="bookkeeper",
     )
-    return written.payload, warnings if len(warnings) <= MOST_WARNINGS else [*warnings[:MOST_WARNINGS], more]
+    return header, warnings if len(warnings) <= MOST_WARNINGS else [*warnings[:MOST_WARNINGS], more]
 
 
 def _line_id(connector: Connector, row_id: str, xero_id: str) -> str:
@@ -328,10 +334,6 @@ def _too_long(invoice: Json) -> Problem:
     )
 
 
-def _problem(flaw: Flaw) -> Problem:
-    return Problem(flaw.message, flaw.where, fix=flaw.fix, who="bookkeeper" if flaw.who == "salesperson" else flaw.who)
-
-
 # ── what Dynamics 365 has of what an invoice names ──────────────────────────────────────────────────────────────────────────────
 
 
@@ -348,7 +350,7 @@ def _known(work: Work, invoice: Json, row_id: str) -> Known:
     links: Json = {
         "currency": next((row["transactioncurrencyid"] for row in found["transactioncurrency"] if row["statecode"] == 0), None),
         "connector": connector.id,
-        "deep_link": deep_link(connector, "ACCREC", str(invoice["InvoiceID"])),
+        "deep_link": deep_links.invoice(connector, "ACCREC", str(invoice["InvoiceID"])),
         "now": history.instant(work.now),
         "themes": _by(found["mag_brandingtheme"], "mag_brandingthemeid", "mag_xerobrandingthemeid"),
         "accounts": _by(found["mag_xeroaccountcode"], "mag_xeroaccountcodeid", "mag_code", "mag_xeroaccountid"),

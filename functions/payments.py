@@ -14,17 +14,18 @@ import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from functions import history, invoice_status, linked, links, reference_data, states, xero_lists
+from functions import history, invoice_status, linked, links, mapped, reference_data, xero_lists
+from functions.columns import differing
 from functions.from_xero import Found, FromXero, Reading
 from functions.links import Link
 from functions.work import Crossed, Work
 from functions.xero_lists import INVOICES
 from mappings.choices import PaymentStatus
 from mappings.payment import PAYMENT
-from mappings.table import MappingError
+from mappings.table import BIND
 from shared.connectors import Json
 from shared.dataverse import answers, query
-from shared.errors import Changed, NotFound, Problem, Rejected
+from shared.errors import Changed, NotFound, Problem
 from shared.services import Operation
 
 TYPES = ("ACCRECPAYMENT", "ACCPAYPAYMENT")
@@ -32,11 +33,8 @@ TYPES = ("ACCRECPAYMENT", "ACCPAYPAYMENT")
 FLOW, TABLE = "payments-from-xero", "mag_payment"
 TRIES = 3
 TEXTS = ("PaymentID", "PaymentType", "Status", "Reference")
-ONCE = ("mag_name", f"transactioncurrencyid{states.BIND}")
+ONCE = ("mag_name", f"transactioncurrencyid{BIND}")
 """What is written when the row is made, and is people's afterwards."""
-COLUMNS = tuple(
-    f"_{row.target.removesuffix(states.BIND)}_value" if row.target.endswith(states.BIND) else row.target for row in PAYMENT.rows
-)
 
 
 # ── what rides along ────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -116,7 +114,9 @@ def _read(work: Work, payment: Json, row_id: str) -> tuple[Json, Json | None, li
     """Return the invoice, the payment's row if there is one, and the accounts that may be its, in one round trip."""
     operations = [
         query.read("invoice", row_id, ("_ownerid_value", "_transactioncurrencyid_value", "mag_xeroid")),
-        query.selection(TABLE, (f"{TABLE}id", *COLUMNS), f"mag_xeropaymentid eq {query.quoted(payment['PaymentID'])}"),
+        query.selection(
+            TABLE, (f"{TABLE}id", *PAYMENT.target_columns()), f"mag_xeropaymentid eq {query.quoted(payment['PaymentID'])}"
+        ),
     ]
     if accounts := _accounts(work, payment):
         operations.append(accounts)
@@ -157,7 +157,7 @@ def _write(work: Work, payment: Json, invoice: Json, held: Json | None, accounts
         operation = Operation("PATCH", query.row(TABLE, row_id), columns, {"If-None-Match": "*"})
         crossed = Crossed("Create", f"{_named(payment)} has been added.", payment["PaymentID"], row)
     else:
-        changes = states.differing(held, {name: value for name, value in columns.items() if name not in ONCE})
+        changes = differing(held, {name: value for name, value in columns.items() if name not in ONCE})
         if not changes:
             return Crossed("", "The payment is already here.", payment["PaymentID"], row)
         operation = Operation("PATCH", query.row(TABLE, row_id), changes, {"If-Match": held["@odata.etag"]})
@@ -203,14 +203,9 @@ def _account(work: Work, payment: Json, accounts: list[Json]) -> str | None:
 def _columns(work: Work, payment: Json, invoice: Json, account: str | None) -> Json:
     known = {"invoice": invoice["invoiceid"], "account": account, "currency": invoice.get("_transactioncurrencyid_value")}
     given = {name: value for name, value in known.items() if value}
-    try:
-        written = PAYMENT.apply(payment, work.connector.settings, given, now=work.now)
-    except MappingError as error:
-        raise Rejected(
-            tuple(Problem(flaw.message, flaw.where, fix=flaw.fix, who="bookkeeper") for flaw in error.flaws)
-        ) from error
-    work.warnings += [Problem(flaw.message, flaw.where, fix=flaw.fix, who="bookkeeper") for flaw in written.warnings]
-    return written.payload
+    columns, warnings = mapped.apply(work, PAYMENT, payment, given)
+    work.warnings += warnings
+    return columns
 
 
 def _named(payment: Json) -> str:

@@ -9,9 +9,9 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from decimal import Decimal
 from typing import Any
 
+from functions.columns import differing
 from functions.history import NAMESPACE
 from mappings.reference_data import Kind
 from mappings.table import Flaw, MappingError
@@ -21,7 +21,6 @@ from shared.errors import ConnectorError, Problem, Rejected
 from shared.services import Answer, Operation, Services
 
 BATCH = 100
-BIND = "@odata.bind"
 ARCHIVED = "ARCHIVED"
 
 # fmt: off
@@ -83,7 +82,7 @@ def write(
             operations.append((Operation("PATCH", query.row(table, ids[xero_id]), created), "created"))
             continue
         ids[xero_id] = str(row[f"{table}id"])
-        changes = {name: value for name, value in body.items() if not _is_same(name, value, row)}
+        changes = differing(row, body)
         if row.get("statecode") == 1 and table not in STATUS:
             changes |= {"statecode": 0, "statuscode": 1}
         if changes:
@@ -132,10 +131,7 @@ def _mapped(kind: Kind, xero: Json, connector: Connector, parent: str | None, st
 def _read_rows(kind: Kind, connector: Connector, services: Services, parents: Mapping[str, str] | None) -> list[Json]:
     """Read the connector's rows of the table, page by page; options are read through their categories."""
     table = kind.mapping.target
-    columns = {f"{table}id", "statecode", kind.column}
-    columns |= {
-        f"_{row.target.removesuffix(BIND)}_value" if row.target.endswith(BIND) else row.target for row in kind.mapping.rows
-    }
+    columns = {f"{table}id", "statecode", kind.column, *kind.mapping.target_columns()}
     owner = "_mag_xeroconnectorid_value" if parents is None else "mag_trackingcategoryid/_mag_xeroconnectorid_value"
     operation: Operation | None = query.selection(table, sorted(columns), f"{owner} eq {connector.id}")
     rows: list[Json] = []
@@ -177,17 +173,6 @@ def _archive(table: str, row: Json) -> Operation:
 
 def _is_archived(table: str, row: Json) -> bool:
     return row.get(STATUS[table]) not in (None, "ACTIVE") if table in STATUS else row.get("statecode") == 1
-
-
-def _is_same(name: str, value: Any, row: Json) -> bool:
-    """Compare a column with what the row holds; a lookup by the id it is bound to."""
-    if name.endswith(BIND):
-        held = row.get(f"_{name.removesuffix(BIND)}_value")
-        return held is not None and str(value).rstrip(")").rpartition("(")[2].lower() == str(held).lower()
-    held = row.get(name)
-    if isinstance(value, Decimal | int) and isinstance(held, Decimal | int):
-        return Decimal(value) == Decimal(held)
-    return bool(value == held)
 
 
 def _parent(row: Json, parents: Iterable[str] | None) -> str | None:

@@ -21,10 +21,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from decimal import Decimal
 from enum import Enum, IntEnum
 from typing import Any
 
+from functions.columns import differing, is_same
 from mappings.choices import ExportStatus
 from shared.connectors import Json
 
@@ -53,7 +53,6 @@ class Verdict(Enum):
     UNKNOWN = "unknown"
 
 
-BIND = "@odata.bind"
 MONEY = ("mag_xerotax", "mag_amountdue", "mag_amountpaid", "mag_amountcredited")
 OPEN = ("DRAFT", "SUBMITTED", "AUTHORISED")
 TO_BE_SENT_AGAIN: Json = {"mag_exportstatus": ExportStatus.FAILED.value, "mag_synchedwithxero": False}
@@ -161,14 +160,9 @@ def plan(row: Mapping[str, Any], facts: Mapping[str, Any], columns: Mapping[str,
     return Plan(tuple(writes), before, after, now_wrote)
 
 
-def differing(row: Mapping[str, Any], columns: Mapping[str, Any]) -> Json:
-    """Return those of *columns* that *row* does not hold already; numbers are compared by value."""
-    return {name: value for name, value in columns.items() if not _is_held(name, value, row)}
-
-
 def is_money_changed(row: Mapping[str, Any], changes: Mapping[str, Any]) -> bool:
     """Tell whether *changes* say another amount than *row*; an empty amount is none."""
-    return any(not _is_same(changes[name] or 0, row.get(name) or 0) for name in MONEY if name in changes)
+    return any(not is_same(changes[name] or 0, row.get(name) or 0) for name in MONEY if name in changes)
 
 
 def _state(row: Mapping[str, Any]) -> State:
@@ -187,16 +181,3 @@ def _is_ours(row: Mapping[str, Any], state: State, wrote: Wrote) -> bool:
 
 def _closing(state: State, reason: Any) -> Json:
     return {"statecode": state.value, "statuscode": reason if isinstance(reason, int) else REASONS[state]}
-
-
-def _is_held(name: str, value: Any, row: Mapping[str, Any]) -> bool:
-    if not name.endswith(BIND):
-        return _is_same(value, row.get(name))
-    held = row.get(f"_{name.removesuffix(BIND)}_value")
-    return held is not None and str(value).lower().endswith(f"({str(held).lower()})")
-
-
-def _is_same(value: Any, held: Any) -> bool:
-    if isinstance(value, Decimal | int) and isinstance(held, Decimal | int):
-        return Decimal(value) == Decimal(held)
-    return bool(value == held)

@@ -27,6 +27,7 @@ Json = dict[str, Any]
 Path = tuple[tuple[str, tuple[str, str] | None], ...]
 
 FORMATTED = "@OData.Community.Display.V1.FormattedValue"
+BIND = "@odata.bind"
 SETTINGS = "mag_xeroconnector"
 WIDE = Context(prec=60)  # an absurd amount must be refused in words, not stop in the middle of a sum
 
@@ -565,6 +566,10 @@ class Mapping:
         rows = _all(row.settings_columns() for row in self.rows)
         return Columns(SETTINGS) | rows | _all(map(_columns, facts)) | _all(map(_columns, checks))
 
+    def target_columns(self) -> tuple[str, ...]:
+        """Return what to read of the target to compare it with what would be written: a lookup by its value."""
+        return tuple(dict.fromkeys(read_back(row.target) for row in self.rows))
+
     def with_rows(self, rows: Sequence[Row]) -> Mapping:
         """Return the table with *rows* added; one that writes a target of ours, and is not ``otherwise``, takes its place."""
         replaced = {row.target for row in rows if not row.otherwise and not isinstance(row, Lines)}
@@ -573,6 +578,11 @@ class Mapping:
     def _conditions(self) -> Iterator[When]:
         for row in self.rows:
             yield from (condition for condition in (row.when, row.required_when) if condition is not None)
+
+
+def read_back(target: str) -> str:
+    """Return the column that holds what is written as *target*."""
+    return f"_{target.removesuffix(BIND)}_value" if target.endswith(BIND) else target
 
 
 def local(name: str, mapping: Mapping) -> Mapping:
@@ -596,7 +606,7 @@ _SEGMENT = re.compile(r"(?P<name>[^.\[]+(?:@odata\.bind)?)(?:\[(?P<key>\w+)=(?P<
 
 
 def _target_path(target: str) -> Path:
-    if target.endswith("@odata.bind"):
+    if target.endswith(BIND):
         return ((target, None),)
     return tuple((part["name"], (part["key"], part["value"]) if part["key"] else None) for part in _SEGMENT.finditer(target))
 

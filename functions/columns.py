@@ -1,0 +1,30 @@
+"""Columns of a row of Dataverse compared with what would be written. Pure: what is equal already is not written."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+from mappings.table import BIND, read_back
+from shared.connectors import Json
+
+
+def differing(row: Mapping[str, Any], columns: Mapping[str, Any]) -> Json:
+    """Return those of *columns* (a body of the Web API) that *row* does not hold already."""
+    return {name: value for name, value in columns.items() if not _is_held(name, value, row)}
+
+
+def is_same(value: Any, held: Any) -> bool:
+    """Compare two values; numbers by what they are worth."""
+    if isinstance(value, Decimal | int) and isinstance(held, Decimal | int):
+        return Decimal(value) == Decimal(held)
+    return bool(value == held)
+
+
+def _is_held(name: str, value: Any, row: Mapping[str, Any]) -> bool:
+    """Compare a column with what the row holds; a lookup by the id it is bound to."""
+    held = row.get(read_back(name))
+    if not name.endswith(BIND):
+        return is_same(value, held)
+    return held is not None and str(value).lower().endswith(f"({str(held).lower()})")
