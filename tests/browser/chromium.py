@@ -23,6 +23,22 @@ ours = [fcntl.fcntl(int(number), fcntl.F_DUPFD, 10) for number in sys.argv[1:3]]
 os.dup2(ours[0], 3), os.dup2(ours[1], 4)
 os.execv(sys.argv[3], sys.argv[3:])
 """
+# Where an element is, when a person could click it there; a click that misses it does nothing but leave word.
+AIM = """
+(() => {
+  const selector = %s, one = document.querySelector(selector);
+  if (!one || one.disabled) return null;
+  one.scrollIntoView({block: "center"});
+  const box = one.getBoundingClientRect(), x = box.x + box.width / 2, y = box.y + box.height / 2;
+  if (!one.contains(document.elementFromPoint(x, y))) return null;
+  window.missed = true;
+  window.addEventListener("click", (event) => {
+    window.missed = !document.querySelector(selector)?.contains(event.target);
+    if (window.missed) event.preventDefault(), event.stopImmediatePropagation();
+  }, {capture: true, once: true});
+  return [x, y];
+})()
+"""
 KEYS = {"Tab": ("Tab", 9, ""), " ": ("Space", 32, " "), "Enter": ("Enter", 13, "\r")}
 
 
@@ -73,37 +89,47 @@ class Chromium:
     def open(self, url: str) -> None:
         """Go to an address and wait until its page is there."""
         self._ask("Page.navigate", url=url)
-        self.wait(f"location.href.startsWith({json.dumps(url.partition('#')[0])}) && document.readyState === 'complete'")
+        self.wait(f"location.href.startsWith({json.dumps(url.partition('#')[0])})")
 
     def read(self, expression: str) -> Any:
-        """Return the value of a JavaScript expression in the page."""
+        """Return the value of a JavaScript expression in the page, once all of the page is there."""
+        self.wait("true")
+        return self._evaluate(expression)
+
+    def _evaluate(self, expression: str) -> Any:
         answer = self._ask("Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True)
         if "exceptionDetails" in answer:
             raise AssertionError(f"{expression}: {answer['exceptionDetails'].get('exception', {}).get('description')}")
         return answer["result"].get("value")
 
     def wait(self, expression: str, timeout: float = 60) -> Any:
-        """Wait until an expression is true and return its value; fail with what the page shows instead."""
+        """Wait until all of the page is there and an expression is true, and return its value; fail with what it shows instead."""
         deadline = time.monotonic() + timeout
         while True:
             try:
-                if value := self.read(expression):
+                if self._evaluate("document.readyState === 'complete'") and (value := self._evaluate(expression)):
                     return value
             except AssertionError:
                 pass  # the page is being left
             if time.monotonic() > deadline:
-                raise AssertionError(f"{expression} was not true after {timeout:g} s:\n{self.read('document.body.innerText')}")
+                raise AssertionError(
+                    f"{expression} was not true after {timeout:g} s:\n{self._evaluate('document.body.innerText')}"
+                )
             time.sleep(0.1)
 
     def click(self, selector: str) -> None:
-        """Click the middle of an element, as a mouse does."""
-        where = self.wait(
-            f"(() => {{ const one = document.querySelector({json.dumps(selector)}); if (!one || one.disabled) return null;"
-            " one.scrollIntoView({block: 'center'}); const box = one.getBoundingClientRect();"
-            " return [box.x + box.width / 2, box.y + box.height / 2]; })()"
-        )
-        for kind in ("mousePressed", "mouseReleased"):
-            self._ask("Input.dispatchMouseEvent", type=kind, x=where[0], y=where[1], button="left", clickCount=1)
+        """Click the middle of an element, as a mouse does; aim again when it has moved away meanwhile."""
+        for _ in range(20):
+            x, y = self.wait(AIM % json.dumps(selector))
+            for kind in ("mousePressed", "mouseReleased"):
+                self._ask("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
+            try:
+                missed = self._evaluate("window.missed")
+            except AssertionError:
+                return  # the click has led to another page
+            if not missed:
+                return
+        raise AssertionError(f"{selector} cannot be hit")
 
     def press(self, key: str) -> None:
         """Press a key: Tab, Enter or the space bar."""

@@ -329,14 +329,8 @@ def test_an_account_is_renamed_recoded_and_archived(product, browser):
     browser.click(f"#change-{account['AccountID']}")
     said(browser, "The account is now 490 Telephone, Internet, Radio.")
 
-    # The page refreshes itself: one that does so between pressing and letting go of the button takes the click with it.
-    browser.wait(f"document.querySelector('#code-{account['AccountID']}').value === '490'")
     write(browser, f"#code-{account['AccountID']}", "200")
     browser.click(f"#change-{account['AccountID']}")
-    if not browser.read("new Promise(r => setTimeout(() => r(document.getElementById('said').innerText), 5000))").startswith(
-        "Please"
-    ):
-        browser.click(f"#change-{account['AccountID']}")
     said(browser, "Please enter a unique Code.")
 
     browser.click(f"#archive-{account['AccountID']}")

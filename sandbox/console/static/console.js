@@ -9,12 +9,13 @@ const served = new WeakMap();
 for (const part of document.querySelectorAll("[data-live]")) served.set(part, part.innerHTML);
 let round = 0; // only the newest look at the server counts
 let sending = 0;
+let pressed = false; // a button replaced between pressing it and letting go would never be clicked
 
 async function refresh() {
   const mine = ++round;
   const answer = await fetch(source, { headers: tag ? { "If-None-Match": tag } : {} });
   const text = await answer.text();
-  if (answer.status !== 200 || mine !== round) return;
+  if (answer.status !== 200 || mine !== round || (pressed && !sending)) return;
   tag = answer.headers.get("ETag") || "";
   const fresh = new DOMParser().parseFromString(text, "text/html");
   for (const part of document.querySelectorAll("[data-live]")) {
@@ -71,6 +72,11 @@ document.addEventListener("submit", (event) => {
   event.preventDefault();
   if (!event.target.querySelector("[aria-busy]")) send(event.target).catch(() => location.reload()); // never sent twice
 });
+
+for (const down of ["pointerdown", "keydown"]) addEventListener(down, () => (pressed = true), true);
+for (const up of ["pointerup", "pointercancel", "keyup", "dragend", "blur"]) {
+  addEventListener(up, () => setTimeout(() => (pressed = false)), true); // after the click that follows it
+}
 
 setInterval(() => {
   if (!document.hidden && !sending) refresh().catch(() => {});
