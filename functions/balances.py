@@ -1,8 +1,8 @@
 """The flow balances-from-xero: what an account or a contact owes, and what of it is overdue (A363-A367; SPEC 5).
 
-Asked for by whatever brings a document across, and once a night for those that owe something: nothing in Xero says when a balance
-changes, and what is overdue changes with the day alone. One call reads forty contacts. Xero tells in the organisation's base currency;
-the sum over all connectors of the environment is written in the row's own, by the exchange rates of Dynamics 365.
+Asked for by whatever brings a document across, and once a night for those that owe something, or of whom nothing was ever told:
+nothing in Xero says when a balance changes, and what is overdue changes with the day alone. One call reads forty contacts. Xero tells
+in the organisation's base currency; the sum over all connectors of the environment is written in the row's own, by the exchange rates of Dynamics 365.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from decimal import Context, Decimal, localcontext
 from typing import Any
 
-from functions import connectors, contacts_from_xero, customers, deep_links, links, mapped, xero_lists
+from functions import connectors, contacts_from_xero, customers, deep_links, from_xero, links, mapped, xero_lists
 from functions.from_xero import Found, FromXero, Reading
 from functions.work import Crossed, Work
 from mappings import balance
@@ -22,6 +22,11 @@ from shared.dataverse import answers, query
 from shared.errors import ConnectorError, Disconnected, NeedsReconnect, NeedsScope, NotFound, NotReady, Problem, Rejected
 from shared.services import Lane, Operation, Services
 
+FLOW = "balances-from-xero"
+LINKED_BY = ("contact", "contacts-from-xero")
+"""The kinds of links that name a Contact: the one kept of a customer we sent, the other of one that came."""
+MOST_UNTOLD = 400
+"""How many contacts of which nothing was ever told one night reads: ten calls."""
 SIDE = "AccountsReceivable"
 AMOUNTS = ("Outstanding", "Overdue")
 RIDES_ALONG = ("ContactID", "ContactNumber", "ContactStatus", "MergedToContactID")
@@ -95,14 +100,19 @@ def _side(contact: Json) -> Json:
 
 
 def reread(reading: Reading) -> Iterator[Sequence[Json]]:
-    """Yield the contacts of the accounts and contacts that owe something in Dynamics 365: a call for forty."""
+    """Yield the contacts of the accounts and contacts that owe something in Dynamics 365, and some of those linked before this flow
+    was there: a call for forty.
+    """
     services, connector = reading.services, reading.connector
-    sent = links.read_all(services, connector, "contact")
+    sent, came = (links.read_all(services, connector, kind) for kind in LINKED_BY)
     wanted: dict[str, None] = {}
     for row in _owing(services, connector):
         known = [sent[row].xero_id] if row in sent else customers.contacts_of(services, connector, row)
         wanted |= dict.fromkeys(contact_id.lower() for contact_id in known)
-    ids = list(wanted)
+    told = links.read_all(services, connector, FLOW)
+    linked = {link.xero_id.lower() for link in (*sent.values(), *(link for link in came.values() if link.row))}
+    untold = sorted(one for one in linked if f"Contact/{one}" not in told and one not in wanted)
+    ids = [*wanted, *from_xero.in_turn(untold, MOST_UNTOLD, reading)]
     for start in range(0, len(ids), xero_lists.AT_ONCE):
         some = ids[start : start + xero_lists.AT_ONCE]
         yield xero_lists.by_ids(services, connector, xero_lists.CONTACTS, some, reading.lane)

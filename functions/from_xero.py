@@ -210,6 +210,12 @@ def _send(sweep: Sweep, record: str, found: Found) -> bool:
     raise Retryable(f"The claim of {record} is written again and again.")
 
 
+def in_turn(ids: Sequence[str], most: int, reading: Reading) -> list[str]:
+    """Return *ids*, or as many of them as one night may read: another part every night, until all have had their turn."""
+    turn = reading.now.toordinal() * most % len(ids) if len(ids) > most else 0
+    return [*ids[turn:], *ids[:turn]][:most]
+
+
 def want(work: Work, flow: str, table: str, xero_ids: Iterable[str], *, at_once: bool = True, afresh: bool = False) -> None:
     """Have the next sweep of *flow* take these documents of Xero across, whatever its cursor says; *at_once*: by the next tick.
 

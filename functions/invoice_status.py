@@ -139,7 +139,7 @@ def reread(reading: Reading) -> Iterator[Sequence[Json]]:
         yield page
     rest = [xero_id for xero_id in _active_here(reading) if xero_id not in seen]
     most = NIGHTLY_CALLS * xero_lists.AT_ONCE
-    yield xero_lists.by_ids(reading.services, reading.connector, INVOICES, _in_turn(rest, most, reading), reading.lane)
+    yield xero_lists.by_ids(reading.services, reading.connector, INVOICES, from_xero.in_turn(rest, most, reading), reading.lane)
 
 
 def _open_in_xero(reading: Reading) -> Iterator[list[Json]]:
@@ -178,13 +178,6 @@ def _active_here(reading: Reading) -> list[str]:
         ids += [str(row["mag_xeroid"]).lower() for row in page["value"]]
         operation = query.next_page(page)
     return list(dict.fromkeys(ids))
-
-
-def _in_turn(ids: list[str], most: int, reading: Reading) -> list[str]:
-    if len(ids) <= most:
-        return ids
-    turn = reading.now.toordinal() * most % len(ids)
-    return (ids[turn:] + ids[:turn])[:most]
 
 
 # ── the mirror ──────────────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from functions import balances, customers, from_xero, links
 from functions import claim as claims
 from functions.balances import Currency
+from functions.links import Link
 from functions.work import Work
 from shared.connectors import Connector
 from shared.errors import Disconnected, NeedsReconnect, NeedsScope, Rejected
@@ -286,6 +287,28 @@ def test_a_pushed_customer_is_read_at_night_by_its_link(own_world: World):
     invoiced(world, nz, contact, "11.00")
     world.night()
     assert owed(world, f"account/{world.id_of('ridgeway')}")[0] == before[0] + 11
+
+
+def test_the_first_night_tells_what_customers_owe_that_were_linked_before(own_world: World):
+    world, nz = own_world, own_world.connect(flows=("contacts-from-xero",))
+    customers_ = [owing(world, nz) for _ in range(2)]
+    for _, contact in customers_:
+        invoiced(world, nz, contact, "31.00")
+    world.settle(minutes=20)
+    world.enable(nz, FLOW, every=15)
+    world.settle(minutes=20)
+    assert [owed(world, row) for row, _ in customers_] == [(None, None)] * 2
+    world.night()
+    assert [owed(world, row) for row, _ in customers_] == [(Decimal("31.00"), 0)] * 2
+
+
+def test_a_night_reads_no_more_than_four_hundred_contacts_of_which_nothing_was_told(own_world: World):
+    world, nz = own_world, own_world.connect(flows=(FLOW,))
+    for number in range(500):
+        links.write(world.services, nz, "contact", f"account/{uuid.uuid4()}", Link(str(uuid.UUID(int=number, version=4))))
+    before = world.xero_calls()
+    world.night()
+    assert world.xero_calls() - before == 10
 
 
 # ── several organisations ───────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from functions import claim as claims
-from functions import invoice_status, links, xero_lists
+from functions import from_xero, invoice_status, links, xero_lists
 from functions.from_xero import Reading
 from functions.invoice_status import facts_of
 from functions.work import Work
@@ -813,7 +813,7 @@ def test_the_night_is_bounded_and_goes_on_where_there_is_more(nz: Connector):
         nights.append(xero.pages)
     assert set(range(1, 36)) <= {page for pages in nights for page in pages}
     ids = [str(number) for number in range(1000)]
-    turns = [invoice_status._in_turn(ids, 400, Reading(services, nz, Lane.PAYMENTS, night(day))) for day in range(5)]
+    turns = [from_xero.in_turn(ids, 400, Reading(services, nz, Lane.PAYMENTS, night(day))) for day in range(5)]
     assert all(len(turn) == 400 for turn in turns)
     assert set(ids) == {one for turn in turns for one in turn}
 
