@@ -23,7 +23,7 @@ from . import (
     wire,
 )
 from .call import Bare, Call, Refused
-from .credit_rules import CREDIT_NOTES, OVERPAYMENTS, PREPAYMENTS
+from .documents import CREDIT_NOTES, OVERPAYMENTS, PREPAYMENTS
 from .errors import IdempotencyMismatch, NotFound, Refusal
 from .faults import Fault
 from .log import REPLAYED, faulty

@@ -11,9 +11,9 @@ from typing import Any
 
 from flask import request
 
-from . import contacts, credit_rules, credits, invoice_rules, line_items, payments, wire
+from . import contacts, credit_rules, documents, invoice_rules, line_items, payments, wire
 from .call import Call, Refused
-from .credit_rules import OVERPAYMENTS, PREPAYMENTS, Family
+from .documents import OVERPAYMENTS, PREPAYMENTS, Family
 from .errors import Invalid, NotFound
 from .line_items import Lines, Terms
 from .store import Document
@@ -81,7 +81,9 @@ def _shown(call: Call, transaction: Document, *, with_lines: bool) -> Document:
 
 
 def _echo(call: Call, row: Mapping[str, Any], problem: Invalid) -> Document:
-    return credits.echoed(call, "BankTransactionID", {"Status": "AUTHORISED", "LineAmountTypes": "Inclusive", **row}, problem)
+    return documents.echoed(
+        call, "BankTransactionID", {"Status": "AUTHORISED", "LineAmountTypes": "Inclusive", **row}, problem, "Allocations"
+    )
 
 
 # --- rules -------------------------------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ from typing import Any
 
 from flask import request
 
-from . import credit_rules, invoice_rules, payments, wire
+from . import credit_rules, documents, payments, wire
 from .call import Call, Refused
 from .errors import Invalid, NotFound
 from .store import Document
@@ -46,7 +46,7 @@ def delete(call: Call) -> Answer:
     def write(row: Document) -> Document:
         known = call.document("batch payment", row.get("BatchPaymentID", ""))
         if known is None:
-            raise Invalid(invoice_rules.NOT_FOUND)
+            raise Invalid(documents.NOT_FOUND)
         return _deleted(call, known, row)
 
     return call.write_each("BatchPayments", call.elements("BatchPayments", "BatchPaymentDelete"), write, _echo)

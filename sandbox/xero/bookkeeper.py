@@ -9,9 +9,10 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
-from . import bank_transactions, batch_payments, contacts, credit_notes, credit_rules, invoice_rules, payload, payments
+from . import bank_transactions, batch_payments, contacts, credit_notes, credit_rules, documents, invoice_rules, payload, payments
 from .call import Call
-from .credit_rules import CREDIT_NOTES, FAMILIES, OVERPAYMENTS, PREPAYMENTS, Family
+from .credit_rules import FAMILIES
+from .documents import CREDIT_NOTES, OVERPAYMENTS, PREPAYMENTS, Family
 from .errors import Invalid, NotFound
 from .store import Document
 
@@ -180,7 +181,7 @@ def allocate(call: Call, *, credit: str, invoice: str, amount: Amount | None = N
     part = min(found["RemainingCredit"], owed["AmountDue"]) if amount is None else amount
     row = _checked("Allocation", {"Amount": part, "Invoice": {"InvoiceID": owed["InvoiceID"]}})
     credit_rules.allocate(call, family, found[family.id_name], row)
-    return credit_rules.found(call, family, found[family.id_name])
+    return documents.found(call, family, found[family.id_name])
 
 
 def take_allocation_back(call: Call, *, credit: str, allocation: str = "", invoice: str = "") -> Document:
@@ -195,7 +196,7 @@ def take_allocation_back(call: Call, *, credit: str, allocation: str = "", invoi
     if not rows:
         raise Unknown(f"There is no such allocation of {credit}.")
     credit_rules.take_back(call, family, found[family.id_name], rows[-1]["AllocationID"])
-    return credit_rules.found(call, family, found[family.id_name])
+    return documents.found(call, family, found[family.id_name])
 
 
 # --- contacts and reference data ---------------------------------------------------------------------------------------
@@ -347,7 +348,7 @@ def _in_advance(call: Call, family: Family, contact: str, line: Document, bank: 
         "LineItems": [{"Description": family.words, **line}],
     }
     transaction = bank_transactions.write(call, _checked("BankTransaction", row))
-    return credit_rules.found(call, family, transaction[family.id_name])
+    return documents.found(call, family, transaction[family.id_name])
 
 
 def _note_for(call: Call, invoice: Document, amount: Amount, date: str) -> Document:
@@ -392,7 +393,7 @@ def _invoice(call: Call, name: str) -> Document:
 def _credit(call: Call, name: str) -> tuple[Family, Document]:
     for family in FAMILIES:
         try:
-            return family, credit_rules.found(call, family, name)
+            return family, documents.found(call, family, name)
         except NotFound:
             continue
     raise Unknown(f"There is no credit note, overpayment or prepayment {name}.")

@@ -6,32 +6,18 @@ are known (those of a refused allocation are quoted in github.com/waynerobinson/
 
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
 from . import invoice_rules, wire
 from .call import Call
+from .documents import CREDIT_NOTES, NOT_FOUND, OVERPAYMENTS, PREPAYMENTS, Family, found
 from .errors import Invalid, NotFound
 from .store import Document
 
 PAID_OFF = "The invoice you are trying to allocate to has already been paid off"
 
 
-@dataclass(frozen=True)
-class Family:
-    """One family of credits: its kind in the store, Xero's names for its id, its list and its model, and what messages say."""
-
-    kind: str
-    id_name: str
-    plural: str
-    model: str
-    words: str
-
-
-CREDIT_NOTES = Family("credit note", "CreditNoteID", "CreditNotes", "CreditNote", "Credit Note")
-OVERPAYMENTS = Family("overpayment", "OverpaymentID", "Overpayments", "Overpayment", "Overpayment")
-PREPAYMENTS = Family("prepayment", "PrepaymentID", "Prepayments", "Prepayment", "Prepayment")
 FAMILIES = (CREDIT_NOTES, OVERPAYMENTS, PREPAYMENTS)
 
 # fmt: off
@@ -45,16 +31,6 @@ SIDES: dict[str, tuple[str, str]] = {
     "SPEND-PREPAYMENT":    ("ACCPAY", "APPREPAYMENTPAYMENT"),
 }
 # fmt: on
-
-
-def found(call: Call, family: Family, id: str) -> Document:
-    """Return a credit by its id, a credit note by its number too; raises NotFound."""
-    credit = call.document(family.kind, id)
-    if credit is None and family is CREDIT_NOTES:
-        credit = next(iter(call.store.find(call.tenant, family.kind, id)), None)
-    if credit is None:
-        raise NotFound(f"{family.plural}/{id}")
-    return credit
 
 
 def allocate(call: Call, family: Family, id: str, row: Mapping[str, Any]) -> Document:
@@ -120,7 +96,7 @@ def invoice_of(call: Call, named: Mapping[str, Any]) -> Document:
     if invoice is None and named.get("InvoiceNumber"):
         invoice = next(iter(call.store.find(call.tenant, "invoice", named["InvoiceNumber"])), None)
     if invoice is None:
-        raise Invalid(invoice_rules.NOT_FOUND)
+        raise Invalid(NOT_FOUND)
     return invoice
 
 

@@ -6,9 +6,9 @@ Source: developer.xero.com accounting/creditnotes, overpayments, prepayments; a 
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from . import contacts, credit_rules, invoice_rules, line_items, payments, wire
+from . import contacts, credit_rules, documents, invoice_rules, line_items, payments, wire
 from .call import Bare, Call, Refused
-from .credit_rules import CREDIT_NOTES, Family
+from .documents import CREDIT_NOTES, Family
 from .errors import Invalid
 from .store import Document
 
@@ -45,7 +45,7 @@ def single(family: Family) -> Callable[..., Answer]:
     """Return the view of GET /CreditNotes/{CreditNoteID or CreditNoteNumber} and its like: the contact in full."""
 
     def view(call: Call, id: str) -> Answer:
-        found = credit_rules.found(call, family, id)
+        found = documents.found(call, family, id)
         contact = contacts.shown_in_full(call, invoice_rules.contact_of(call, found), contacts.balances(call))
         return {family.plural: [{**shown(call, family, found, with_lines=True), "Contact": contact}]}
 
@@ -56,7 +56,7 @@ def allocate(family: Family) -> Callable[..., Answer]:
     """Return the view of PUT /CreditNotes/{id}/Allocations and its like; the answer leaves the AllocationID out, as Xero's does."""
 
     def view(call: Call, id: str) -> Answer:
-        found = credit_rules.found(call, family, id)
+        found = documents.found(call, family, id)
 
         def write(row: Document) -> Document:
             allocation = credit_rules.allocate(call, family, id, row)
@@ -123,22 +123,3 @@ def _echo(row: Mapping[str, Any], problem: Invalid) -> Document:
     if row.get("Date"):
         shown["Date"] = wire.ms_day(row["Date"])
     return shown
-
-
-def echoed(call: Call, id_name: str, asked: Document, problem: Invalid) -> Document:
-    """Write a refused credit note or bank transaction: what was asked for, and why not; `HasErrors` is the caller's to add."""
-    lines = [dict(line) for line in asked.get("LineItems", [])]
-    for index, texts in problem.lines.items():
-        lines[index]["ValidationErrors"] = wire.messages(texts)
-    contact = {name: value for name, value in asked.get("Contact", {}).items() if name in ("ContactID", "ContactNumber", "Name")}
-    return {
-        **wire.dated({id_name: wire.EMPTY_GUID, **asked, "Date": asked.get("Date") or call.today().isoformat()}, "Allocations"),
-        "Contact": {
-            **contact,
-            **{name: [] for name in ("Addresses", "Phones", "ContactGroups", "ContactPersons")},
-            "HasValidationErrors": bool(problem.contact),
-            "ValidationErrors": wire.messages(problem.contact),
-        },
-        "LineItems": lines,
-        "ValidationErrors": wire.messages(problem.problems),
-    }

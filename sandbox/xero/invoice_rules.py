@@ -9,32 +9,19 @@ from decimal import Decimal
 from typing import Any
 from urllib.parse import urlsplit
 
-from . import contacts, line_items, wire
+from . import contacts, documents, line_items, wire
 from .call import Call
+from .documents import INVOICES, Family
 from .errors import Invalid
 from .line_items import Lines, Terms
 from .store import Document
 from .totals import totals
 
-LONGEST_NUMBER = LONGEST_REFERENCE = 255
-NOT_MODIFIABLE = "Invoice not of valid status for modification"
-NOT_FOUND = "The document with the supplied id was not found for this endpoint."
+LONGEST_REFERENCE = 255
 HAS_PAYMENTS = "This document cannot be edited as it has a payment or credit note allocated to it."
 NOT_SENT = "Only AUTHORISED invoices may have SentToContact updated."
 
-TYPES = ("ACCREC", "ACCPAY")
-NEW = ("DRAFT", "SUBMITTED", "AUTHORISED")
 APPROVED = ("SUBMITTED", "AUTHORISED")
-# fmt: off
-NEXT: dict[str, tuple[str, ...]] = {
-    "DRAFT":      ("DRAFT", "SUBMITTED", "AUTHORISED", "DELETED"),
-    "SUBMITTED":  ("DRAFT", "SUBMITTED", "AUTHORISED", "DELETED"),
-    "AUTHORISED": ("AUTHORISED", "VOIDED"),
-    "PAID":       ("PAID", "AUTHORISED", "VOIDED"),  # AUTHORISED changes nothing; VOIDED is refused for its payments
-    "VOIDED":     (),
-    "DELETED":    (),
-}
-# fmt: on
 # Xero's own rate of the day for one unit of the base currency; fixed here so that amounts can be predicted.
 DAY_RATES = {
     ("NZD", "AUD"): Decimal("0.91"),
@@ -55,25 +42,17 @@ UNNOTICED = {"DueDate", "SentToContact"}
 
 def write(call: Call, row: Document, known: Document | None) -> tuple[Document, list[str]]:
     """Create or update one invoice, with what to warn about; raises Invalid with everything that is wrong, NotFound."""
-    status = row.get("Status") or (known["Status"] if known else "DRAFT")
-    if known and status not in NEXT[known["Status"]]:
-        raise Invalid(NOT_MODIFIABLE)
-    if known and status in ("VOIDED", "DELETED"):
-        return _cancelled(call, known, status), []
-    if known is None and status not in NEW:
-        raise Invalid(f"A new invoice cannot have the status {status}")
+    status = documents.status_of(INVOICES, row, known)
     settled = known is not None and (known["AmountPaid"] or known["AmountCredited"])
-    if known and known["Status"] == "PAID":
-        status = "PAID"
+    if known and status in ("VOIDED", "DELETED"):
+        return keep(call, cancelled(call, INVOICES, known, status, is_used=bool(settled)), known), []
 
-    warnings: list[str] = []
-    invoice = _merged(call, row, known, status, warnings)
+    invoice, warnings = _merged(call, row, known, status)
     contact = resolved_contact(call, row, known)
-    problems = _problems(call, invoice, known, status)
+    problems = _problems(call, invoice, known)
     lines = built_lines(call, row, invoice, known, approved=status in APPROVED)
-    if invoice["Type"] in TYPES:
-        invoice["LineItems"] = lines.rows
-        problems += _add_up(invoice)
+    invoice["LineItems"] = lines.rows
+    problems += _add_up(invoice)
     if status in APPROVED and not invoice["LineItems"]:
         problems.append("One or more line items must be specified")
     problems += [text for texts in lines.problems.values() for text in texts]
@@ -86,58 +65,64 @@ def write(call: Call, row: Document, known: Document | None) -> tuple[Document, 
         contact = written_contact(call, row["Contact"])
     invoice["Contact"] = {"ContactID": contact["ContactID"]}
     note_side(call, contact, invoice["Type"])
-    if invoice["Type"] == "ACCREC" and not invoice.get("InvoiceNumber"):
-        invoice["InvoiceNumber"] = _next_number(call)
-    _settle(invoice)
+    invoice = documents.numbered(call, INVOICES, invoice)
+    if invoice["Status"] == "AUTHORISED" and invoice["AmountDue"] == 0:
+        invoice |= {"Status": "PAID", "FullyPaidOnDate": invoice["Date"]}
     return keep(call, invoice, known), warnings
 
 
-def _cancelled(call: Call, known: Document, status: str) -> Document:
-    """Void or delete; a VOIDED document keeps its AmountDue."""
-    if known["AmountPaid"] or known["AmountCredited"]:
+def cancelled(call: Call, family: Family, known: Document, status: str, *, is_used: bool) -> Document:
+    """Return a document as VOIDED or DELETED; what was due or left of it stays. Raises Invalid when anything was paid or allocated."""
+    if is_used:
         raise Invalid(
-            f"The status {status} cannot be applied to the invoice because it has payments or credit notes allocated to it."
+            f"The status {status} cannot be applied to the {family.kind} because it has payments or credit notes allocated to it."
         )
     if status == "VOIDED" and (locked := lock_problem(call, known["Date"])):
         raise Invalid(locked)
-    return keep(call, {**known, "Status": status}, known)
+    return {**known, "Status": status}
 
 
-def _merged(call: Call, row: Mapping[str, Any], known: Document | None, status: str, warnings: list[str]) -> Document:
-    """Put what was sent over what is known, with Xero's defaults under both."""
-    base = call.organisation["BaseCurrency"]
-    sent = {name: value for name, value in row.items() if name in WRITABLE and (name, value) != ("InvoiceNumber", "")}
-    invoice: Document = {
-        "InvoiceID": str(uuid.uuid4()),
+def merged(
+    call: Call, family: Family, row: Mapping[str, Any], known: Document | None, status: str, writable: set[str], **new: Any
+) -> tuple[Document, list[str]]:
+    """Put what was sent over what is known, with Xero's defaults (*new* are the family's own) under both; and what to warn about."""
+    sent = {name: value for name, value in row.items() if name in writable and (name, value) != (family.number, "")}
+    document: Document = {
+        family.id_name: str(uuid.uuid4()),
         "Type": "",
         "Date": call.today().isoformat(),
         "LineAmountTypes": "Exclusive",
-        "CurrencyCode": base,
+        "CurrencyCode": call.organisation["BaseCurrency"],
         "SentToContact": False,
-        "AmountPaid": Decimal(0),
-        "AmountCredited": Decimal(0),
         "LineItems": [],
         "_app": call.app,
+        **new,
         **(known or {}),
         **sent,
         "Status": status,
     }
-    if invoice["Type"] == "ACCPAY":
-        # Bills have neither a reference nor a theme; Xero passes over both.
-        invoice.pop("Reference", None)
-        invoice.pop("BrandingThemeID", None)
-    elif not invoice.get("BrandingThemeID"):
-        invoice["BrandingThemeID"] = default_theme(call)
-    set_rate(call, invoice, row, known, warnings)
+    if document["Type"] == family.types[1]:
+        # What comes from a supplier has neither a reference nor a theme; Xero passes over both.
+        document.pop("Reference", None)
+        document.pop("BrandingThemeID", None)
+    elif not document.get("BrandingThemeID"):
+        document["BrandingThemeID"] = _default_theme(call)
+    warnings: list[str] = []
+    set_rate(call, document, row, known, warnings)
+    return document, warnings
+
+
+def _merged(call: Call, row: Mapping[str, Any], known: Document | None, status: str) -> tuple[Document, list[str]]:
+    invoice, warnings = merged(call, INVOICES, row, known, status, WRITABLE, AmountPaid=Decimal(0), AmountCredited=Decimal(0))
     if "SentToContact" in row and row["SentToContact"] != invoice["SentToContact"]:
         if status in ("AUTHORISED", "PAID"):
             invoice["SentToContact"] = row["SentToContact"]
         else:
             warnings.append(NOT_SENT)
-    return invoice
+    return invoice, warnings
 
 
-def default_theme(call: Call) -> str:
+def _default_theme(call: Call) -> str:
     """Return the branding theme of a document that names none."""
     themes = call.store.all(call.tenant, "branding theme")
     return str(next(theme["BrandingThemeID"] for theme in themes if theme["SortOrder"] == 0))
@@ -152,28 +137,27 @@ def set_rate(call: Call, document: Document, row: Mapping[str, Any], known: Docu
         warnings.append(f"The currency rate {document['CurrencyRate']} differs significantly from the rate of the day {day_rate}")
 
 
-def _problems(call: Call, invoice: Document, known: Document | None, status: str) -> list[str]:
+def _problems(call: Call, invoice: Document, known: Document | None) -> list[str]:
     problems: list[str] = []
-    if invoice["Type"] not in TYPES or (known and invoice["Type"] != known["Type"]):
-        problems.append(f"Invoice Type '{invoice['Type']}' is not valid")
-    number = invoice.get("InvoiceNumber", "")
-    if len(number) > LONGEST_NUMBER or not (number.isascii() and (number.isprintable() or not number)):
-        problems.append(f"Invoice Number must be at most {LONGEST_NUMBER} printable ASCII characters")
-    if invoice["Type"] == "ACCREC" and any(
-        other["Type"] == "ACCREC" and other["InvoiceID"] != invoice["InvoiceID"]
-        for other in (call.store.find(call.tenant, "invoice", number) if number else ())
-    ):
-        problems.append("Invoice # must be unique.")
     if url := invoice.get("Url"):
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.netloc or "xero" in url.lower():
             problems.append("Url must be a valid absolute URL and must not contain 'xero'")
-    problems += header_problems(call, invoice)
-    if status in APPROVED and not invoice.get("DueDate"):
+    if invoice["Status"] in APPROVED and not invoice.get("DueDate"):
         problems.append("A DueDate must be specified for approved and submitted invoices")
     if invoice.get("DueDate", invoice["Date"]) < invoice["Date"]:
         problems.append("The DueDate cannot be before the Date")
-    if status != "DRAFT" and (locked := lock_problem(call, min(invoice["Date"], (known or invoice)["Date"]))):
+    return document_problems(call, INVOICES, invoice, known) + problems
+
+
+def document_problems(call: Call, family: Family, document: Document, known: Document | None) -> list[str]:
+    """Return what is wrong with the header of an invoice or credit note."""
+    problems: list[str] = []
+    if document["Type"] not in family.types or (known and document["Type"] != known["Type"]):
+        problems.append(f"{family.words} Type '{document['Type']}' is not valid")
+    problems += documents.number_problems(call, family, document) + header_problems(call, document)
+    earliest = min(document["Date"], (known or document)["Date"])
+    if document["Status"] != "DRAFT" and (locked := lock_problem(call, earliest)):
         problems.append(locked)
     return problems
 
@@ -272,21 +256,6 @@ def financially_different(known: Document, invoice: Document) -> bool:
         return [document.get(name) for name in FINANCIAL], lines
 
     return bool(frozen(known) != frozen(invoice))
-
-
-def _settle(invoice: Document) -> None:
-    """Turn an approved document with nothing left to pay into a PAID one."""
-    if invoice["Status"] == "AUTHORISED" and invoice["AmountDue"] == 0:
-        invoice |= {"Status": "PAID", "FullyPaidOnDate": invoice["Date"]}
-
-
-def _next_number(call: Call) -> str:
-    numbering = call.document("numbering", "ACCREC") or {"next": 1}
-    number = numbering["next"]
-    while call.store.find(call.tenant, "invoice", f"INV-{number:04}"):
-        number += 1
-    call.store.put(call.tenant, "numbering", "ACCREC", {"next": number + 1})
-    return f"INV-{number:04}"
 
 
 def keep(call: Call, invoice: Document, known: Document | None) -> Document:

@@ -1,14 +1,15 @@
 """The endpoints of sales invoices and bills (developer.xero.com accounting/invoices)."""
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from flask import Response, request
 
-from . import contacts, invoice_rules, line_items, payments, wire
+from . import contacts, documents, invoice_rules, line_items, payments, wire
 from .call import Call, Refused
-from .errors import Invalid, NotFound
+from .documents import INVOICES
+from .errors import Invalid
 from .invoice_rules import contact_of
 from .reference_data import add_history
 from .store import Document
@@ -50,14 +51,14 @@ def listed(call: Call) -> Answer:
 
 def single(call: Call, id: str) -> Answer:
     """GET /Invoices/{InvoiceID or InvoiceNumber}."""
-    found = _found(call, id)
+    found = documents.found(call, INVOICES, id)
     contact = contacts.shown_in_full(call, contact_of(call, found), contacts.balances(call))
     return {"Invoices": [{**_shown(call, found, with_lines=True), "Contact": contact, "Attachments": []}]}
 
 
 def online_invoice(call: Call, id: str) -> Answer:
     """GET /Invoices/{id}/OnlineInvoice: sales invoices that are not drafts."""
-    invoice = _found(call, id)
+    invoice = documents.found(call, INVOICES, id)
     if invoice["Type"] != "ACCREC" or invoice["Status"] == "DRAFT":
         return _refused(call, invoice, "Online invoices are only available for approved sales invoices")
     token = hashlib.sha256(f"{call.tenant}{invoice['InvoiceID']}".encode()).hexdigest()[:32]
@@ -66,7 +67,7 @@ def online_invoice(call: Call, id: str) -> Answer:
 
 def email(call: Call, id: str) -> Answer | Response:
     """POST /Invoices/{id}/Email: 204; sent to the contact's primary address, limited per day."""
-    invoice = _found(call, id)
+    invoice = documents.found(call, INVOICES, id)
     if invoice["Type"] != "ACCREC" or invoice["Status"] not in ("SUBMITTED", "AUTHORISED", "PAID"):
         return _refused(call, invoice, "Only SUBMITTED, AUTHORISED or PAID sales invoices can be emailed")
     if not contact_of(call, invoice).get("EmailAddress"):
@@ -79,13 +80,6 @@ def email(call: Call, id: str) -> Answer | Response:
     add_history(call, "invoice", invoice["InvoiceID"], "Invoice sent", "This invoice has been sent by email.")
     invoice_rules.keep(call, {**invoice, "SentToContact": True}, invoice)
     return Response(status=204)
-
-
-def _found(call: Call, id: str) -> Document:
-    found = call.document("invoice", id) or next(iter(call.store.find(call.tenant, "invoice", id)), None)
-    if found is None:
-        raise NotFound(request.path)
-    return found
 
 
 def _refused(call: Call, invoice: Document, problem: str) -> Refused:
@@ -121,55 +115,14 @@ def _shown_as_written(call: Call, invoice: Document, warnings: list[str]) -> Doc
 
 def _dated(document: Document) -> Document:
     """Write the stored fields of an invoice, dates both ways."""
-    shown = {"HasErrors": False, "InvoicePaymentServices": [], "IsDiscounted": "TotalDiscount" in document}
-    return shown | wire.dated(document, "AmountCredited", *CREDITS)
+    return _of_every_invoice(document) | wire.dated(document, "AmountCredited", *CREDITS)
+
+
+def _of_every_invoice(document: Document) -> Document:
+    return {"HasErrors": False, "InvoicePaymentServices": [], "IsDiscounted": "TotalDiscount" in document}
 
 
 # --- writing -----------------------------------------------------------------------------------------------------------
-
-
-def create(call: Call) -> Answer:
-    """PUT /Invoices: create only."""
-
-    def write(row: Document) -> Document:
-        if row.get("InvoiceID"):
-            raise Invalid("An InvoiceID cannot be given to a new invoice; POST updates an existing one")
-        return _written(call, row, None)
-
-    return _write_each(call, write, lambda row: None)
-
-
-def update_or_create(call: Call) -> Answer:
-    """POST /Invoices: by InvoiceID, else a sales invoice by its number (it edits that document!), else create."""
-
-    def write(row: Document) -> Document:
-        known = _meant(call, row)
-        if row.get("InvoiceID") and known is None:
-            raise Invalid(invoice_rules.NOT_FOUND)
-        return _written(call, row, known)
-
-    return _write_each(call, write, lambda row: _meant(call, row))
-
-
-def update(call: Call, id: str) -> Answer:
-    """POST /Invoices/{InvoiceID or InvoiceNumber}."""
-    known = _found(call, id)
-    return _write_each(call, lambda row: _written(call, row, known), lambda row: known)
-
-
-def _write_each(
-    call: Call, write: Callable[[Document], Document], known: Callable[[Mapping[str, Any]], Document | None]
-) -> Answer:
-    rows = call.elements("Invoices", "Invoice")
-    return call.write_each("Invoices", rows, write, lambda row, problem: _echo(call, row, problem, known(row)))
-
-
-def _meant(call: Call, row: Mapping[str, Any]) -> Document | None:
-    if row.get("InvoiceID"):
-        return call.document("invoice", row["InvoiceID"])
-    if row.get("InvoiceNumber") and row.get("Type") != "ACCPAY":
-        return next((i for i in call.store.find(call.tenant, "invoice", row["InvoiceNumber"]) if i["Type"] == "ACCREC"), None)
-    return None
 
 
 def _written(call: Call, row: Document, known: Document | None) -> Document:
@@ -178,31 +131,13 @@ def _written(call: Call, row: Document, known: Document | None) -> Document:
 
 def _echo(call: Call, row: Mapping[str, Any], problem: Invalid, known: Document | None) -> Document:
     """Write a refused invoice: what was ASKED for over what is known, and why not."""
-    asked = {**(known or {}), **row}
-    lines = [dict(line) for line in asked.get("LineItems", [])]
-    for index, texts in problem.lines.items():
-        lines[index]["ValidationErrors"] = wire.messages(texts)
-    contact = {name: value for name, value in asked.get("Contact", {}).items() if name in ("ContactID", "ContactNumber", "Name")}
-    date = asked.get("Date") or call.today().isoformat()
+    asked = {"Status": "DRAFT", "LineAmountTypes": "Exclusive", "Type": "", **(known or {}), **row}
     return {
-        **_dated(
-            {
-                "InvoiceID": wire.EMPTY_GUID,
-                "Status": "DRAFT",
-                "LineAmountTypes": "Exclusive",
-                **asked,
-                "Date": date,
-                "Type": asked.get("Type", ""),
-            }
-        ),
+        **_of_every_invoice(asked),
+        **documents.echoed(call, "InvoiceID", asked, problem, "AmountCredited", *CREDITS),
         **{name: [] for name in ("Payments", "CreditNotes", "Prepayments", "Overpayments", "InvoiceAddresses")},
         "HasErrors": True,
-        "Contact": {
-            **contact,
-            **{name: [] for name in ("Addresses", "Phones", "ContactGroups", "ContactPersons")},
-            "HasValidationErrors": bool(problem.contact),
-            "ValidationErrors": wire.messages(problem.contact),
-        },
-        "LineItems": lines,
-        "ValidationErrors": wire.messages(problem.problems),
     }
+
+
+create, update_or_create, update = documents.writers(INVOICES, _written, _echo)

@@ -7,9 +7,10 @@ from typing import Any
 
 from flask import request
 
-from . import credit_rules, invoice_rules, wire
+from . import credit_rules, documents, invoice_rules, wire
 from .call import Call, Refused
-from .credit_rules import CREDIT_NOTES, FAMILIES, Family
+from .credit_rules import FAMILIES
+from .documents import CREDIT_NOTES, Family
 from .errors import Invalid, NotFound
 from .store import Document
 
@@ -144,9 +145,9 @@ def _target(call: Call, row: Mapping[str, Any]) -> tuple[Family | None, Document
             id = row.get("CreditNoteNumber")
         if id:
             try:
-                return family, credit_rules.found(call, family, id)
+                return family, documents.found(call, family, id)
             except NotFound:
-                raise Invalid(invoice_rules.NOT_FOUND) from None
+                raise Invalid(documents.NOT_FOUND) from None
     return None, credit_rules.invoice_of(call, {"InvoiceNumber": row.get("InvoiceNumber"), **row.get("Invoice", {})})
 
 
@@ -175,7 +176,7 @@ def _apply(call: Call, payment: Document, amount: Decimal) -> None:
         assert invoice is not None, "a payment keeps its invoice"
         invoice_rules.apply_payment(call, invoice, amount, payment["Date"])
     else:
-        credit = credit_rules.found(call, family, payment[family.model][family.id_name])
+        credit = documents.found(call, family, payment[family.model][family.id_name])
         credit_rules.spend(call, family, credit, amount, payment["Date"])
 
 

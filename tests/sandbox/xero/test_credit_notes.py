@@ -148,7 +148,7 @@ def test_a_suppliers_note_has_neither_reference_nor_theme(nz, contact):
         ({"CurrencyCode": "GBP"}, "Organisation is not subscribed to currency GBP"),
         ({"Date": "2009-09-30"}, "period lock date"),
         ({"Status": "PAID"}, "A new credit note cannot have the status PAID"),
-        ({"CreditNoteID": NOBODY}, "A CreditNoteID cannot be given to a new credit note"),
+        ({"CreditNoteID": NOBODY}, "No CreditNoteID can be given to a new credit note"),
         ({"CreditNoteNumber": "x" * 256}, "at most 255 printable ASCII characters"),
     ],
 )

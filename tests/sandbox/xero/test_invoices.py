@@ -101,7 +101,7 @@ def test_today_is_the_organisations_own_day(client, sandbox, nz):
         ({"LineItems": []}, "One or more line items must be specified"),
         ({"LineAmountTypes": "Gross"}, "LineAmountTypes 'Gross' is not valid"),
         ({"Status": "PAID"}, "A new invoice cannot have the status PAID"),
-        ({"InvoiceID": BACKED}, "An InvoiceID cannot be given to a new invoice"),
+        ({"InvoiceID": BACKED}, "No InvoiceID can be given to a new invoice"),
         ({"InvoiceNumber": "N" * 256}, "Invoice Number must be at most 255"),
         ({"InvoiceNumber": "N°1"}, "printable ASCII"),
         ({"Reference": "R" * 256}, "Reference must not be more than 255"),
