@@ -1,8 +1,9 @@
 """The flow balances-from-xero: what an account or a contact owes, and what of it is overdue (A363-A367; SPEC 5).
 
-Asked for by whatever brings a document across, and once a night for those that owe something, or of whom nothing was ever told:
-nothing in Xero says when a balance changes, and what is overdue changes with the day alone. One call reads forty contacts. Xero tells
-in the organisation's base currency; the sum over all connectors of the environment is written in the row's own, by the exchange rates of Dynamics 365.
+Asked for by whatever brings a document across, and once a night for those that owe something, then for the other customers: nothing
+in Xero says when a balance changes, what is overdue changes with the day alone, and credit that was set against nothing, or an invoice
+that is not in Dynamics 365, comes across with no document. One call reads forty contacts. Xero tells in the organisation's base
+currency; the sum over all connectors of the environment is written in the row's own, by the exchange rates of Dynamics 365.
 """
 
 from __future__ import annotations
@@ -25,8 +26,8 @@ from shared.services import Lane, Operation, Services
 FLOW = "balances-from-xero"
 LINKED_BY = ("contact", "contacts-from-xero")
 """The kinds of links that name a Contact: the one kept of a customer we sent, the other of one that came."""
-MOST_UNTOLD = 400
-"""How many contacts of which nothing was ever told one night reads: ten calls."""
+MOST_OTHERS = 400
+"""How many contacts of customers that owe nothing one night reads: ten calls."""
 SIDE = "AccountsReceivable"
 AMOUNTS = ("Outstanding", "Overdue")
 RIDES_ALONG = ("ContactID", "ContactNumber", "ContactStatus", "MergedToContactID")
@@ -100,8 +101,8 @@ def _side(contact: Json) -> Json:
 
 
 def reread(reading: Reading) -> Iterator[Sequence[Json]]:
-    """Yield the contacts of the accounts and contacts that owe something in Dynamics 365, and some of those linked before this flow
-    was there: a call for forty.
+    """Yield the contacts of the accounts and contacts that owe something in Dynamics 365, then of the others, in turn where there are
+    many, those of which nothing was ever told among them: a call for forty.
     """
     services, connector = reading.services, reading.connector
     sent, came = (links.read_all(services, connector, kind) for kind in LINKED_BY)
@@ -110,9 +111,8 @@ def reread(reading: Reading) -> Iterator[Sequence[Json]]:
         known = [sent[row].xero_id] if row in sent else customers.contacts_of(services, connector, row)
         wanted |= dict.fromkeys(contact_id.lower() for contact_id in known)
     told = links.read_all(services, connector, FLOW)
-    linked = {link.xero_id.lower() for link in (*sent.values(), *(link for link in came.values() if link.row))}
-    untold = sorted(one for one in linked if f"Contact/{one}" not in told and one not in wanted)
-    ids = [*wanted, *from_xero.in_turn(untold, MOST_UNTOLD, reading)]
+    linked = {link.xero_id.lower() for link in (*sent.values(), *(link for link in (*came.values(), *told.values()) if link.row))}
+    ids = [*wanted, *from_xero.in_turn(sorted(linked - wanted.keys()), MOST_OTHERS, reading)]
     for start in range(0, len(ids), xero_lists.AT_ONCE):
         some = ids[start : start + xero_lists.AT_ONCE]
         yield xero_lists.by_ids(services, connector, xero_lists.CONTACTS, some, reading.lane)

@@ -15,7 +15,7 @@ next try, and a look-up by the new one would miss the document that was made.
 from __future__ import annotations
 
 import contextlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -35,7 +35,8 @@ class Claim:
     the time of the first of them, ``errors`` counts writes with an unknown end: it is part of the Idempotency-Key. ``sought`` is
     the look-up (JSON) that finds the document an earlier try may have left behind, ``made`` its Xero id once it is known. A parked
     claim keeps the ``fingerprint`` it was refused with and, where the record says so itself, the time (``due``) it may go. ``version``
-    is the newest version of a document from Xero that a message was sent for.
+    is the newest version of a document from Xero that a message was sent for. One that was taken ``is_wish`` when somebody had asked
+    for the document after the message was sent: what rides along with that may be out of date.
     """
 
     partition: str
@@ -55,6 +56,7 @@ class Claim:
     status: str = ""
     version: str = ""
     etag: str = ""
+    is_wish: bool = field(default=False, compare=False)
 
     @property
     def is_parked(self) -> bool:
@@ -100,7 +102,8 @@ def take(services: Services, connector: str, flow: str, record: str, owner: str)
     until = now + timedelta(seconds=services.durations.lease)
     since = now if claim.since == NEVER else claim.since
     wanted = replace(claim, state="held", owner=owner, until=until, queued=NEVER, attempt=claim.attempt + 1, since=since)
-    return _write(services, wanted)
+    is_wish = bool(claim.etag) and claim.state == "free" and claim.queued == NEVER
+    return replace(_write(services, wanted), is_wish=is_wish)
 
 
 def fence(services: Services, claim: Claim) -> None:

@@ -12,7 +12,7 @@ from shared.connectors import Json
 
 def differing(row: Mapping[str, Any], columns: Mapping[str, Any]) -> Json:
     """Return those of *columns* (a body of the Web API) that *row* does not hold already."""
-    return {name: value for name, value in columns.items() if not _is_held(name, value, row)}
+    return {name: value for name, value in columns.items() if not is_held(name, value, row)}
 
 
 def is_same(value: Any, held: Any) -> bool:
@@ -22,8 +22,8 @@ def is_same(value: Any, held: Any) -> bool:
     return bool(value == held)
 
 
-def _is_held(name: str, value: Any, row: Mapping[str, Any]) -> bool:
-    """Compare a column with what the row holds; a lookup by the id it is bound to."""
+def is_held(name: str, value: Any, row: Mapping[str, Any]) -> bool:
+    """Tell whether *row* holds *value* already in the column *name* (as it is written); a lookup is compared by its id."""
     held = row.get(read_back(name))
     if not name.endswith(BIND):
         return is_same(value, held)

@@ -16,11 +16,12 @@ from dataclasses import replace
 from typing import Any
 
 from functions import contacts, customers, history, links, xero_lists
+from functions.columns import is_held
 from functions.customers import Customer
 from functions.from_xero import Found, FromXero, Reading, want
 from functions.work import Crossed, Work
 from mappings.contact_from_xero import ACCOUNT, KINDS, TEXTS, flat
-from mappings.table import BIND
+from mappings.table import BIND, read_back
 from shared.connectors import Json
 from shared.dataverse import query
 from shared.errors import Changed, Problem, Rejected
@@ -134,9 +135,8 @@ def _changes(work: Work, found: Customer, payload: Json, warnings: list[Problem]
     changes: Json = {}
     for row in ACCOUNT.rows:
         column, field = row.target.removesuffix(BIND), _field(row.source)
-        held = found.record.get(f"_{column}_value" if row.target.endswith(BIND) else column)
-        wanted = payload.get(row.target)
-        if _says(wanted, held) or (held and column not in owned) or (field in ours and column not in owned):
+        wanted, held = payload.get(row.target), found.record.get(read_back(row.target))
+        if _says(found.record, row.target, wanted) or (held and column not in owned) or (field in ours and column not in owned):
             continue
         was_left_out = any(f"({row.source})" in where for where in left_out)
         if column.partition("_")[0] in elsewhere and column not in owned:
@@ -149,7 +149,7 @@ def _changes(work: Work, found: Customer, payload: Json, warnings: list[Problem]
 def _other_addresses(record: Json, payload: Json, owned: set[str]) -> set[str]:
     """Return the addresses (address1, address2) that are another in Dynamics 365 than in Xero: parts of two would be neither."""
     parts = {row.target for row in ACCOUNT.rows if row.target.startswith("address")} - owned
-    return {part.partition("_")[0] for part in parts if record.get(part) and not _says(payload.get(part), record[part])}
+    return {part.partition("_")[0] for part in parts if record.get(part) and not _says(record, part, payload.get(part))}
 
 
 def _field(source: str) -> str:
@@ -158,8 +158,9 @@ def _field(source: str) -> str:
     return ".".join(part for part in found.groups() if part) if found else source
 
 
-def _says(wanted: Any, held: Any) -> bool:
-    return str(wanted or "") == str(held or "") or (bool(held) and str(wanted or "").lower().endswith(f"({str(held).lower()})"))
+def _says(record: Json, target: str, wanted: Any) -> bool:
+    """Tell whether the account says *wanted* already; an empty text is none."""
+    return is_held(target, wanted, record) if wanted else not record.get(read_back(target))
 
 
 def _owned(work: Work) -> set[str]:

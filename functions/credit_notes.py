@@ -50,23 +50,29 @@ TAKEN_BACK: Json = {"statecode": 1, "statuscode": 2, "mag_exportstatus": ExportS
 
 
 def choose(reading: Reading, found: Sequence[Json]) -> Iterator[Found]:
-    """Yield the credit notes with allocations to linked invoices, or with rows of earlier ones, each with those invoices."""
+    """Yield the credit notes with allocations to linked invoices, or with rows of earlier ones, each with those invoices.
+
+    Forty at a time: what was yielded is under way when the calls of the minute end, and need not be read again.
+    """
     notes = [one for one in found if one.get("Type") in TYPES]
     ids = [str(one["CreditNoteID"]).lower() for one in notes]
     allocated = {_id(one): [entry["InvoiceID"] for entry in _allocations(one) or ()] for one in notes}
     ours = linked.read(reading.services, reading.connector, [*ids, *(one for ids in allocated.values() for one in ids)])
     held = _held(reading, ids)
-    wanted = {xero_id for ids in allocated.values() for xero_id in ids if ours.has(xero_id)}
-    wanted |= {xero_id for rows in held.values() for xero_id in rows.values() if xero_id}
-    invoices = {
-        str(one["InvoiceID"]).lower(): one
-        for one in xero_lists.by_ids(reading.services, reading.connector, INVOICES, sorted(wanted), reading.lane)
+    wanted = {
+        note_id: [*(one for one in allocated[note_id] if ours.has(one)), *filter(None, held.get(note_id, {}).values())]
+        for note_id in ids
     }
-    for one in notes:
-        targets = _targets(one, ours, held.get(_id(one), {}), invoices)
-        if targets:
-            body = {"note": facts_of(one), "is_own": ours.has(_id(one)), "invoices": targets}
-            yield Found(str(one["CreditNoteID"]), xero_lists.version(one), body)
+    concerned = [one for one in notes if wanted[_id(one)] or held.get(_id(one))]
+    for start in range(0, len(concerned), xero_lists.AT_ONCE):
+        some = concerned[start : start + xero_lists.AT_ONCE]
+        named = sorted({xero_id for one in some for xero_id in wanted[_id(one)]})
+        read = xero_lists.by_ids(reading.services, reading.connector, INVOICES, named, reading.lane)
+        invoices = {str(one["InvoiceID"]).lower(): one for one in read}
+        for one in some:
+            if targets := _targets(one, ours, held.get(_id(one), {}), invoices):
+                body = {"note": facts_of(one), "is_own": ours.has(_id(one)), "invoices": targets}
+                yield Found(str(one["CreditNoteID"]), xero_lists.version(one), body)
 
 
 def _id(note: Json) -> str:
@@ -76,9 +82,8 @@ def _id(note: Json) -> str:
 def _held(reading: Reading, ids: Sequence[str]) -> dict[str, dict[str, str]]:
     """Return, by credit note, the invoices its rows stand on: {row id: Xero id}; one round trip."""
     operations = []
-    for start in range(0, len(ids), linked.AT_ONCE):
-        named = " or ".join(f"mag_xerocreditnoteid eq {query.quoted(one)}" for one in ids[start : start + linked.AT_ONCE])
-        operation = query.selection(TABLE, ("mag_xerocreditnoteid", "_mag_invoiceid_value"), f"({named})")
+    for named in query.among("mag_xerocreditnoteid", ids):
+        operation = query.selection(TABLE, ("mag_xerocreditnoteid", "_mag_invoiceid_value"), named)
         expand = "$expand=mag_invoiceid($select=mag_xeroid,_mag_xeroconnectorid_value)"
         operations.append(replace(operation, path=f"{operation.path}&{expand}"))
     found: dict[str, dict[str, str]] = {}
@@ -193,8 +198,7 @@ def _read(work: Work, note: Json, row_id: str, allocations: Sequence[Json]) -> t
     if note["CreditNoteNumber"]:
         number = query.quoted(note["CreditNoteNumber"])
         filters.append(f"_mag_invoiceid_value eq {query.row_id(row_id)} and mag_creditnotenumber eq {number}")
-    for start in range(0, len(ids), linked.AT_ONCE):
-        filters.append(" or ".join(f"mag_xeroallocationid eq {query.quoted(one)}" for one in ids[start : start + linked.AT_ONCE]))
+    filters += query.among("mag_xeroallocationid", ids)
     select = (f"{TABLE}id", "statecode", "_ownerid_value", *CREDIT_NOTE_ALLOCATION.target_columns())
     operations = [
         query.read("invoice", row_id, ("_ownerid_value", "_transactioncurrencyid_value", "mag_xeroid")),

@@ -174,13 +174,17 @@ def linked_to(work: Work, contact: Json) -> Customer:
 
 
 def create(work: Work, contact: Json) -> str:
-    """Make the account of a whole Contact, with its Sync History, and return its row; one an earlier try made is left as it is."""
+    """Make the account of a whole Contact, with its Sync History, and return its row; one an earlier try made is left as it is.
+
+    Raises Rejected when nothing may be copied of it, or when a key of the environment keeps the account out.
+    """
     if contact.get("ContactStatus") == "GDPRREQUEST":
         raise Rejected((FORGOTTEN,))
     contact_id = _id(contact)
     row_id = str(uuid.uuid5(NAMESPACE, f"{work.connector.key}|account|{contact_id}"))
+    row = f"account/{row_id}"
     payload, warnings = written(work, contact)
-    told = replace(work, about=f"account/{row_id}", warnings=warnings)
+    told = replace(work, about=row, warnings=warnings)
     owner = history.owner_bind(work.record)
     made = Operation(
         "PATCH",
@@ -190,9 +194,12 @@ def create(work: Work, contact: Json) -> str:
         change_set="account",
     )
     crossed = Crossed("Create", f"Account has been created from the contact in Xero - {contact_id}", contact_id)
-    with suppress(answers.Duplicate):
+    try:
         history.send(told, [made, *history.success(told, crossed, change_set="account")])
-    return f"account/{row_id}"
+    except answers.Duplicate as error:
+        if row not in read(work, [row]):
+            raise Rejected((_kept_out(contact, error),)) from error
+    return row
 
 
 def written(work: Work, contact: Json) -> tuple[Json, list[Problem]]:
@@ -206,6 +213,16 @@ def currencies(work: Work) -> dict[str, str]:
     operation = query.selection("transactioncurrency", ("transactioncurrencyid", "isocurrencycode"), "statecode eq 0")
     (page,) = answers.results([operation], work.services.dataverse.send(work.connector.environment, [operation]))
     return {str(row["isocurrencycode"]).upper(): str(row["transactioncurrencyid"]) for row in page["value"]}
+
+
+def _kept_out(contact: Json, error: answers.Duplicate) -> Problem:
+    return Problem(
+        f"Dynamics 365 did not take an account for the contact {contact.get('Name')}: {error}",
+        where="Account",
+        cause="A key of the environment lets no two accounts be alike, and another one, perhaps inactive, stands in its way.",
+        fix="Activate that account, so that it is found; or change what is the same. It then goes by itself.",
+        who="administrator",
+    )
 
 
 FORGOTTEN = Problem(

@@ -17,6 +17,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import TypeVar
 
 from functions import claim as claims
 from functions import links, runs, xero_lists
@@ -31,6 +32,8 @@ from shared.errors import ConfigurationError, Retryable
 from shared.messages import MOST_SEALED, SyncMessage
 from shared.outcomes import Status
 from shared.services import Lane, Services
+
+T = TypeVar("T")
 
 OVERLAP = 30
 """How many minutes a read reaches back before the cursor, unless the connector's Overlap says otherwise."""
@@ -204,16 +207,16 @@ def _send(sweep: Sweep, record: str, found: Found) -> bool:
         # A claim somebody holds is theirs to write: the message alone must do, and defers until they are done.
         if is_held or claims.mark_queued(services, claim, until, found.version):
             message = SyncMessage(reading.connector.key, sweep.name, record, found.version)
-            services.queues.send(sweep.name, _sealed(services, message, found.body).to_json())
+            services.queues.send(sweep.name, _sealed(services, message, found.body, reading.now).to_json())
             return True
         claim = claims.read(services, reading.connector.key, sweep.name, record)
     raise Retryable(f"The claim of {record} is written again and again.")
 
 
-def in_turn(ids: Sequence[str], most: int, reading: Reading) -> list[str]:
-    """Return *ids*, or as many of them as one night may read: another part every night, until all have had their turn."""
-    turn = reading.now.toordinal() * most % len(ids) if len(ids) > most else 0
-    return [*ids[turn:], *ids[:turn]][:most]
+def in_turn(all_of_them: Sequence[T], most: int, reading: Reading) -> list[T]:
+    """Return *all_of_them*, or as many as one night may read: another part every night, until all have had their turn."""
+    turn = reading.now.toordinal() * most % len(all_of_them) if len(all_of_them) > most else 0
+    return [*all_of_them[turn:], *all_of_them[:turn]][:most]
 
 
 def want(work: Work, flow: str, table: str, xero_ids: Iterable[str], *, at_once: bool = True, afresh: bool = False) -> None:
@@ -224,12 +227,21 @@ def want(work: Work, flow: str, table: str, xero_ids: Iterable[str], *, at_once:
     services, key = work.services, work.connector.key
     wanted = [xero_id for xero_id in dict.fromkeys(map(str.lower, xero_ids)) if xero_lists.is_id(xero_id)]
     for xero_id in wanted:
-        claim = claims.read(services, key, flow, f"{table}/{xero_id}")
-        if afresh or not claim.etag:
-            free = replace(claim, state="free") if claim.is_parked else claim  # what it was refused for may be over
-            claims.mark_queued(services, free, NEVER)
+        _wish(services, key, flow, f"{table}/{xero_id}", afresh=afresh)
     if wanted and at_once:
         runs.note(services.store, key, flow, asked="")
+
+
+def _wish(services: Services, key: str, flow: str, record: str, *, afresh: bool) -> None:
+    """Note a wish in the claim of *record*; who writes it at the same moment may have read the document before it changed."""
+    for _ in range(TRIES):
+        claim = claims.read(services, key, flow, record)
+        if claim.etag and not afresh:
+            return
+        free = replace(claim, state="free") if claim.is_parked else claim  # what it was refused for may be over
+        if claims.mark_queued(services, free, NEVER):
+            return
+    raise Retryable(f"The claim of {record} is written again and again.")
 
 
 # ── one document ────────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -249,7 +261,8 @@ def cross(source: FromXero, work: Work) -> Crossed:
     work.fingerprint = work.services.secrets.keyed_hash(exact_json.dumps(found.body), "body")
     crossed = source.cross(work, found.body)
     row = crossed.row or (link.row if link else "")
-    kept = Link(found.xero_id, hashes={"body": work.fingerprint}, version=found.version, row=row)
+    hashes = {} if work.is_behind else {"body": work.fingerprint}
+    kept = Link(found.xero_id, hashes=hashes, version=found.version, row=row)
     links.write(work.services, work.connector, work.message.flow, work.message.record, kept)
     return crossed
 
@@ -277,15 +290,18 @@ def _settings(connector: Connector) -> Json:
 
 
 def _opened(work: Work) -> Found | None:
-    """Return what rode along; None when nothing did, or it does not open any more: then it is read again."""
-    if not work.message.sealed:
+    """Return what rode along; None when nothing did, it was asked for since, or does not open any more: then it is read again.
+
+    The other flows reach back by the overlap: what changed longer before they found a row made of this, they have read past.
+    """
+    if not work.message.sealed or work.claim.is_wish:
         return None
     try:
-        text = work.services.secrets.open(work.message.sealed, work.message.identity)
+        told = exact_json.loads(work.services.secrets.open(work.message.sealed, work.message.identity))
     except ConfigurationError:
         return None
-    body: Json = exact_json.loads(text)
-    return Found(work.message.record_id, work.message.version, body)
+    work.is_old = work.now - datetime.fromisoformat(told["read"]) > _overlap(work.connector) / 2
+    return Found(work.message.record_id, work.message.version, told["body"])
 
 
 def _read_again(source: FromXero, work: Work) -> Found | None:
@@ -294,8 +310,9 @@ def _read_again(source: FromXero, work: Work) -> Found | None:
     return next(iter(source.choose(reading, [document])), None) if document else None
 
 
-def _sealed(services: Services, message: SyncMessage, body: Json) -> SyncMessage:
-    sealed = services.secrets.seal(exact_json.dumps(body), message.identity)
+def _sealed(services: Services, message: SyncMessage, body: Json, read: datetime) -> SyncMessage:
+    """Return *message* with *body* and the moment it was *read*, unless that is too large to ride along."""
+    sealed = services.secrets.seal(exact_json.dumps({"read": read.isoformat(), "body": body}), message.identity)
     return replace(message, sealed=sealed) if len(sealed) <= MOST_SEALED else message
 
 

@@ -13,7 +13,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from decimal import Decimal
 from typing import Any
 
 from functions import claim as claims
@@ -52,7 +51,6 @@ TRIES = 3
 """How often a row that somebody else changes meanwhile is read and decided again, before the message waits."""
 NIGHTLY_CALLS = 10
 """How many calls of each kind the nightly check makes; what is left has its turn in the nights after."""
-PAGE = 1000
 
 # fmt: off
 TEXTS = ("Type", "Status", "InvoiceNumber", "CurrencyCode", "Url", "UpdatedDateUTC")
@@ -144,20 +142,15 @@ def reread(reading: Reading) -> Iterator[Sequence[Json]]:
 
 def _open_in_xero(reading: Reading) -> Iterator[list[Json]]:
     """Yield the pages of what is open, at most NIGHTLY_CALLS of them; sorted by id, so that none moves while they are read."""
-    pages = 1
-    read = 0
-    while read < min(pages, NIGHTLY_CALLS):
-        number = (reading.now.toordinal() * NIGHTLY_CALLS + read) % pages + 1 if read else 1
-        options = {"statuses": list(states.OPEN), "order": "InvoiceID ASC", "page": number, "page_size": PAGE, **INVOICES.options}
-        answer = reading.services.xero.call(reading.connector, INVOICES.many, lane=reading.lane, **options)
-        found = answer.get(INVOICES.name)
-        if not isinstance(found, list):
-            raise Retryable("Xero answered without its Invoices.")
-        pagination = answer.get("pagination")
-        count = pagination.get("pageCount") if isinstance(pagination, Mapping) else None
-        pages = int(count) if isinstance(count, Decimal | int) else pages
-        read += 1
-        yield [one for one in found if isinstance(one, dict) and one.get(INVOICES.key)]
+    first, pages = _open_page(reading, 1)
+    yield first
+    for number in from_xero.in_turn(range(2, pages + 1), NIGHTLY_CALLS - 1, reading):
+        yield _open_page(reading, number)[0]
+
+
+def _open_page(reading: Reading, number: int) -> tuple[list[Json], int]:
+    options: dict[str, Any] = {"statuses": list(states.OPEN), "order": "InvoiceID ASC"}
+    return xero_lists.read_page(reading.services, reading.connector, INVOICES, number, reading.lane, **options)
 
 
 def _active_here(reading: Reading) -> list[str]:
@@ -228,15 +221,16 @@ def _mirror(work: Work, facts: Json, row_id: str, record: str) -> str:
         found = _read(work, facts, row_id)
         if found is None:
             return ""
+        row, payments, notes = found
         try:
-            words = _follow(work, facts, *found, is_news=is_news)
+            words = _follow(work, facts, row, payments, is_news=is_news)
         except (Changed, NotFound):  # the row, or one of its payments, was changed or deleted meanwhile
             continue
-        _ask_for_the_rest(work, facts, *found, is_news=is_news or bool(words))
+        _ask_for_the_rest(work, facts, payments, notes, is_news=is_news or bool(words))
         if work.message.flow != FLOW:
             told = work.services.secrets.keyed_hash(exact_json.dumps(body_of(facts, row_id)), "body")
             newest = max(version, link.version) if link else version
-            kept = Link(facts["InvoiceID"], {"body": told}, version=newest, row=f"invoice/{row_id}")
+            kept = Link(facts["InvoiceID"], {} if work.is_behind else {"body": told}, version=newest, row=f"invoice/{row_id}")
             links.write(work.services, work.connector, FLOW, record, kept)
         return words
     raise Changed("The invoice is being changed by somebody else.")
@@ -262,13 +256,14 @@ def _read(work: Work, facts: Json, row_id: str) -> tuple[Json, list[Json], list[
     return (row, payments, notes) if is_its and is_ours else None
 
 
-def _follow(work: Work, facts: Json, row: Json, payments: list[Json], notes: list[Json], *, is_news: bool) -> str:
+def _follow(work: Work, facts: Json, row: Json, payments: list[Json], *, is_news: bool) -> str:
     """Write what differs, in one change set under If-Match; return what changed in words."""
     row_id, wrote = str(row["invoiceid"]), last_wrote(work, str(row["invoiceid"]))
     mine = replace(work, warnings=[], fingerprint=_fingerprint(work, facts))
-    plan = states.plan(row, facts, _columns(mine, facts), wrote)
+    columns = _columns(mine, facts)
+    plan = states.plan(row, facts, columns, wrote)
     changed = _changed_payments(facts, payments)
-    words = _words(row, facts, plan, changed)
+    words = _words(facts, plan, changed)
     if is_news:
         mine.warnings += _warnings(row, facts, plan)
     if plan.is_deleted:
@@ -289,6 +284,7 @@ def _follow(work: Work, facts: Json, row: Json, payments: list[Json], notes: lis
         raise
     if plan.wrote != wrote and not is_kept_first:
         _keep_wrote(work, row_id, facts, plan.wrote)
+    work.is_behind = not plan.writes and bool(differing(row, columns))
     return words
 
 
@@ -395,7 +391,7 @@ def _told(work: Work, facts: Json, plan: Plan, words: str) -> list[Operation]:
     return [history.warning(work, one) for one in work.warnings]
 
 
-def _words(row: Json, facts: Json, plan: Plan, payments: list[Operation]) -> str:
+def _words(facts: Json, plan: Plan, payments: list[Operation]) -> str:
     """Say what a person cares about: the state, the status in Xero and the amounts; "" when nothing of it changed."""
     changes = plan.columns
     parts: list[str] = []
@@ -497,7 +493,7 @@ def _is_approved_only_now(row: Json, facts: Json, plan: Plan) -> bool:
     return is_approved and is_news and lacks and plan.after is State.ACTIVE
 
 
-def _ask_for_the_rest(work: Work, facts: Json, row: Json, payments: list[Json], notes: list[Json], *, is_news: bool) -> None:
+def _ask_for_the_rest(work: Work, facts: Json, payments: list[Json], notes: list[Json], *, is_news: bool) -> None:
     """Have the payments and credit notes brought that Dynamics 365 lacks, and the balances of the contact."""
     if work.settings.get("mag_createpaymentrows") is not False:
         held = {str(one.get("mag_xeropaymentid") or "").lower() for one in payments}
@@ -511,7 +507,8 @@ def _ask_for_the_rest(work: Work, facts: Json, row: Json, payments: list[Json], 
         # A note that crossed for another invoice has no row of this one yet, which was linked since.
         if one not in held and (is_news or _is_unheard_of(work, CREDIT_NOTES, f"CreditNote/{one}", version))
     ]
-    from_xero.want(work, CREDIT_NOTES, "CreditNote", unheard)
+    # One that is under way may have been read before this invoice was linked.
+    from_xero.want(work, CREDIT_NOTES, "CreditNote", unheard, afresh=True)
     if is_news and facts.get("ContactID"):
         from_xero.want(work, BALANCES, "Contact", [facts["ContactID"]], at_once=False, afresh=True)
 

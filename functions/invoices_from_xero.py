@@ -17,7 +17,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from decimal import Decimal
-from itertools import count
 from typing import Any
 from urllib.parse import unquote
 
@@ -33,7 +32,7 @@ from functions import (
     reference_data,
     xero_lists,
 )
-from functions.from_xero import Found, FromXero, Reading
+from functions.from_xero import Found, FromXero, Reading, want
 from functions.history import NAMESPACE, OWNER
 from functions.work import Crossed, Work
 from mappings.convert import places
@@ -49,8 +48,6 @@ APPROVED = ("AUTHORISED", "PAID")
 OUR_PAGE = re.compile(r"https://(?P<host>[^/?#]+)/main\.aspx\?(?P<query>[^#]*)", re.IGNORECASE)
 MOST_LINES, MOST_WARNINGS = 900, 50
 """A change set holds 1,000 operations: the header, the lines with their tracking options, and the rows of Sync History."""
-AT_ONCE = 25
-"""How many values one filter asks for: a $batch takes the address as it is, and Dataverse limits its length."""
 WAITS = 4
 """How many tries wait for the reference data, when Xero names an account, a tax rate or the like that Dynamics 365 does not have yet:
 a quarter of an hour. Afterwards the invoice crosses without it, with a warning."""
@@ -135,17 +132,13 @@ def _payments(reading: Reading, invoices: Sequence[Json]) -> dict[str, list[Json
 
 def _payments_of(reading: Reading, invoice_ids: Sequence[str]) -> Iterator[Json]:
     """Yield the payments of some invoices, page by page; Retryable when an answer holds no list."""
-    where, size = xero_lists.among("Invoice.InvoiceID", invoice_ids), xero_lists.PAYMENTS.page_size
-    for number in count(1):
-        answer = reading.services.xero.call(
-            reading.connector, xero_lists.PAYMENTS.many, lane=reading.lane, where=where, page=number, page_size=size
+    where, number, pages = xero_lists.among("Invoice.InvoiceID", invoice_ids), 1, 1
+    while number <= pages:
+        found, pages = xero_lists.read_page(
+            reading.services, reading.connector, xero_lists.PAYMENTS, number, reading.lane, where=where
         )
-        page = answer.get(xero_lists.PAYMENTS.name)
-        if not isinstance(page, list):
-            raise Retryable("Xero answered without its Payments.")
-        yield from (one for one in page if isinstance(one, dict))
-        if len(page) < size:
-            return
+        yield from found
+        number += 1
 
 
 def _contact_id(invoice: Json) -> str:
@@ -200,8 +193,11 @@ def _cross(work: Work, body: Json, invoice: Json) -> Crossed:
     else:
         work.about, work.record = f"invoice/{row_id}", known.row
     _compare(work, invoice, row_id)
-    problems = _pay(work, body, row_id)
-    invoice_status.mirror(work, invoice_status.facts_of(body["invoice"]), row_id)
+    facts = invoice_status.facts_of(body["invoice"])
+    problems = _pay(work, body, facts, row_id)
+    invoice_status.mirror(work, facts, row_id)
+    if work.is_old:  # its status may have been read while the row was nobody's
+        want(work, invoice_status.FLOW, invoice_status.TABLE, [xero_id])
     if problems:
         raise Rejected(tuple(problems))
     return Crossed("Create", _done(invoice, xero_id), xero_id, f"invoice/{row_id}")
@@ -374,7 +370,7 @@ def _questions(connector: Connector, invoice: Json, row_id: str) -> dict[str, li
     xero_id = query.quoted(str(invoice["InvoiceID"]).lower())
     code = str(invoice.get("CurrencyCode", ""))
     named = {name: _named(lines, name) for name in ("ItemCode", "AccountID", "AccountCode", "TaxType")}
-    account = [*_among("mag_xeroaccountid", named["AccountID"]), *_among("mag_code", named["AccountCode"])]
+    account = [*query.among("mag_xeroaccountid", named["AccountID"]), *query.among("mag_code", named["AccountCode"])]
     tracked = any(line["Tracking"] for line in lines)
 
     def ask(table: str, columns: tuple[str, ...], filters: Iterable[str]) -> list[Operation]:
@@ -386,9 +382,9 @@ def _questions(connector: Connector, invoice: Json, row_id: str) -> dict[str, li
         "transactioncurrency": ask("transactioncurrency", ("statecode",), [f"isocurrencycode eq {query.quoted(code)}"] if code else []),
         "organization": ask("organization", ("pricingdecimalprecision", "discountcalculationmethod", "iswriteinproductsallowed"), [""]),
         "pricelevel": ask("pricelevel", ("statecode",), [f"pricelevelid eq {_new_list_id(connector, code)}"]),
-        "product": ask("product", ("productnumber", "statecode", "productstructure", "quantitydecimal", "_defaultuomid_value"), _among("productnumber", named["ItemCode"])),
-        "mag_xeroaccountcode": ask("mag_xeroaccountcode", ("mag_code", "mag_xeroaccountid"), [f"({one}) and {ours}" for one in account]),
-        "mag_taxrate": ask("mag_taxrate", ("mag_taxtype",), [f"({one}) and {ours}" for one in _among("mag_taxtype", named["TaxType"])]),
+        "product": ask("product", ("productnumber", "statecode", "productstructure", "quantitydecimal", "_defaultuomid_value"), query.among("productnumber", named["ItemCode"])),
+        "mag_xeroaccountcode": ask("mag_xeroaccountcode", ("mag_code", "mag_xeroaccountid"), [f"{one} and {ours}" for one in account]),
+        "mag_taxrate": ask("mag_taxrate", ("mag_taxtype",), [f"{one} and {ours}" for one in query.among("mag_taxtype", named["TaxType"])]),
         "mag_brandingtheme": ask("mag_brandingtheme", ("mag_xerobrandingthemeid",), [ours] if "BrandingThemeID" in invoice else []),
         "mag_trackingcategory": ask("mag_trackingcategory", ("mag_name", "mag_xerotrackingcategoryid"), [ours] if tracked else []),
         "mag_trackingoption": ask("mag_trackingoption", ("mag_name", "mag_xerotrackingoptionid", "_mag_trackingcategoryid_value"),
@@ -399,12 +395,6 @@ def _questions(connector: Connector, invoice: Json, row_id: str) -> dict[str, li
 
 def _named(lines: Sequence[Json], name: str) -> list[str]:
     return list(dict.fromkeys(str(line[name]) for line in lines if name in line))
-
-
-def _among(column: str, values: Sequence[str]) -> list[str]:
-    """Return filters that choose the rows whose *column* is one of *values*."""
-    clauses = [f"{column} eq {query.quoted(value)}" for value in values]
-    return [" or ".join(clauses[start : start + AT_ONCE]) for start in range(0, len(clauses), AT_ONCE)]
 
 
 def _by(rows: Iterable[Json], id_column: str, *columns: str) -> dict[str, str]:
@@ -625,13 +615,17 @@ def _differences(invoice: Json, row: Json) -> Iterator[Problem]:
         )
 
 
-def _pay(work: Work, body: Json, row_id: str) -> list[Problem]:
-    """Write a row for each payment (A263); return why some were refused: they hold back neither the others nor the state."""
+def _pay(work: Work, body: Json, facts: Json, row_id: str) -> list[Problem]:
+    """Write a row for each payment (A263); return why some were refused: they hold back neither the others nor the state.
+
+    One that was made after the invoice was read is left to the flow of the payments: the mirror would take its row back.
+    """
     problems: list[Problem] = []
     if work.settings.get("mag_createpaymentrows") is False:
         return problems
+    named = {str(one["PaymentID"]).lower() for one in facts["Payments"] or ()}
     for payment in body.get("payments") or ():
-        if payment.get("PaymentType") in payments.TYPES and xero_lists.is_id(str(payment.get("PaymentID"))):
+        if payment.get("PaymentType") in payments.TYPES and str(payment.get("PaymentID")).lower() in named:
             try:
                 payments.written(work, payments.facts_of(payment), row_id)
             except Rejected as error:

@@ -27,8 +27,6 @@ from shared.services import Lane, Operation, Services
 FLOW = "items-from-xero"
 NEEDED_BY = "invoices-from-xero"
 """The flow whose lines name products by number: it needs them there. It is off until a connector switches it on (K06)."""
-AT_ONCE = 25
-"""How many product numbers one filter asks for: a $batch takes the address as it is, and Dataverse limits its length."""
 BATCH = 50
 """How many products one request makes: each is two operations, made and made active."""
 COLUMNS = ("productid", "productnumber", "name", "description", "statecode", "statuscode", "createdon")
@@ -117,12 +115,7 @@ def _is_usable(item: Json) -> bool:
 def _read_products(loading: Loading, found: Iterable[Json]) -> dict[str, list[Json]]:
     """Return the products that bear the number of one of *found*, by that number: the active ones first, then the oldest."""
     codes = sorted({str(item["Code"]).strip() for item in found})
-    operations = [
-        query.selection(
-            "product", COLUMNS, " or ".join(f"productnumber eq {query.quoted(code)}" for code in codes[start : start + AT_ONCE])
-        )
-        for start in range(0, len(codes), AT_ONCE)
-    ]
+    operations = [query.selection("product", COLUMNS, one) for one in query.among("productnumber", codes)]
     products: dict[str, list[Json]] = {}
     for page in _pages(loading, operations):
         for product in page["value"]:
@@ -172,10 +165,7 @@ def _tell_strayed(loading: Loading, strayed: Sequence[tuple[Json, str]]) -> None
     loading.step.unchanged += len(strayed)
     ids = [record.partition("/")[2] for _, record in strayed]
     operations = [
-        query.selection(
-            "product", ("productid", "productnumber"), " or ".join(f"productid eq {one}" for one in ids[start : start + AT_ONCE])
-        )
-        for start in range(0, len(ids), AT_ONCE)
+        query.selection("product", ("productid", "productnumber"), one) for one in query.among("productid", ids, query.row_id)
     ]
     numbers = {
         f"product/{row['productid']}": row.get("productnumber") for page in _pages(loading, operations) for row in page["value"]

@@ -17,9 +17,6 @@ from shared.connectors import Connector, Json
 from shared.dataverse import answers, query
 from shared.services import Services
 
-AT_ONCE = 25
-"""How many ids one filter asks for: a $batch takes the address as it is, and Dataverse limits its length."""
-
 
 @dataclass(frozen=True)
 class Linked:
@@ -41,15 +38,10 @@ class Linked:
 def read(services: Services, connector: Connector, xero_ids: Iterable[str]) -> Linked:
     """Return the invoices of the connector, or of none, that bear one of *xero_ids*: one round trip, none for no ids."""
     wanted = [xero_id for xero_id in dict.fromkeys(map(str.lower, xero_ids)) if is_id(xero_id)]
+    ours = f"(_mag_xeroconnectorid_value eq {connector.id} or _mag_xeroconnectorid_value eq null)"
     operations = [
-        query.selection(
-            "invoice",
-            ("invoiceid", "mag_xeroid"),
-            f"({' or '.join(f'mag_xeroid eq {query.quoted(one)}' for one in wanted[start : start + AT_ONCE])})"
-            f" and (_mag_xeroconnectorid_value eq {connector.id} or _mag_xeroconnectorid_value eq null)",
-            "createdon asc,invoiceid asc",
-        )
-        for start in range(0, len(wanted), AT_ONCE)
+        query.selection("invoice", ("invoiceid", "mag_xeroid"), f"{one} and {ours}", "createdon asc,invoiceid asc")
+        for one in query.among("mag_xeroid", wanted)
     ]
     rows: dict[str, list[str]] = {}
     if operations:

@@ -22,6 +22,6 @@ def apply(work: Work, mapping: Mapping, record: Json, given: Json | None) -> tup
 
 def problem(flaw: Flaw, mapping: Mapping | None = None) -> Problem:
     """Return *flaw* for Sync History; what salespeople mend in Dynamics 365, bookkeepers mend in Xero."""
-    is_from_xero = mapping is not None and mapping.source[:1].isupper()
+    is_from_xero = mapping is not None and mapping.source[:1].isupper()  # Xero's names begin with a capital, Dataverse's do not
     who = "bookkeeper" if is_from_xero and flaw.who == "salesperson" else flaw.who
     return Problem(flaw.message, flaw.where, fix=flaw.fix, who=who)

@@ -41,18 +41,25 @@ ONCE = ("mag_name", f"transactioncurrencyid{BIND}")
 
 
 def choose(reading: Reading, found: Sequence[Json]) -> Iterator[Found]:
-    """Yield the payments of linked invoices, each with what Xero says of its invoice by now."""
-    by_payment = {str(one["PaymentID"]): xero_id for one in found if (xero_id := _invoice_id(one))}
-    ours = linked.read(reading.services, reading.connector, by_payment.values())
-    wanted = [xero_id for xero_id in dict.fromkeys(by_payment.values()) if ours.has(xero_id)]
-    read = xero_lists.by_ids(reading.services, reading.connector, INVOICES, wanted, reading.lane)
-    invoices = {str(one["InvoiceID"]).lower(): one for one in read}
+    """Yield the payments of linked invoices, each with what Xero says of its invoice by now.
+
+    By forty invoices: what was yielded is under way when the calls of the minute end, and need not be read again.
+    """
+    paid: dict[str, list[Json]] = {}
     for one in found:
-        invoice = invoices.get(by_payment.get(str(one["PaymentID"]), ""))
-        row_id = ours.row_of(invoice) if invoice else None
-        if invoice and row_id:
-            body = {"payment": facts_of(one), **invoice_status.body_of(invoice_status.facts_of(invoice), row_id)}
-            yield Found(str(one["PaymentID"]), xero_lists.version(one), body)
+        if xero_id := _invoice_id(one):
+            paid.setdefault(xero_id, []).append(one)
+    ours = linked.read(reading.services, reading.connector, paid)
+    wanted = [xero_id for xero_id in paid if ours.has(xero_id)]
+    for start in range(0, len(wanted), xero_lists.AT_ONCE):
+        some = wanted[start : start + xero_lists.AT_ONCE]
+        for invoice in xero_lists.by_ids(reading.services, reading.connector, INVOICES, some, reading.lane):
+            row_id = ours.row_of(invoice)
+            if row_id is None:
+                continue
+            told = invoice_status.body_of(invoice_status.facts_of(invoice), row_id)
+            for one in paid.get(str(invoice["InvoiceID"]).lower(), ()):
+                yield Found(str(one["PaymentID"]), xero_lists.version(one), {"payment": facts_of(one), **told})
 
 
 def _invoice_id(payment: Json) -> str | None:

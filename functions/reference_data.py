@@ -55,9 +55,7 @@ NEVER_EMPTY = ("TaxRates", "Accounts", "BrandingThemes")
 # fmt: on
 
 
-def load_reference_data(
-    connector: Connector, services: Services, now: datetime, *, lane: Lane = Lane.REFERENCE_DATA
-) -> list[Step]:
+def load_reference_data(connector: Connector, services: Services, *, lane: Lane = Lane.REFERENCE_DATA) -> list[Step]:
     """Bring all reference data of *connector* up to date and return one Step per kind, in their order.
 
     A kind that fails says so in its Step and does not hold back the others, unless Xero lets us in no more. Items come last, and
@@ -111,7 +109,7 @@ def refresh_if_due(connector: Connector, services: Services, now: datetime, *, o
 def load_now(connector: Connector, services: Services, now: datetime, *, lane: Lane = Lane.REFERENCE_DATA) -> list[Step]:
     """Load the reference data whatever its age, and note it on the flow's run: when it was done, or how long it rests."""
     before = Run.of(services.store.read(TABLE, connector.key, ROW))
-    steps = load_reference_data(connector, services, now, lane=lane)
+    steps = load_reference_data(connector, services, lane=lane)
     moved = defaults.point_anew(connector, services) if _may_have_archived(steps, connector) else []
     error = next((step.error for step in steps if step.error is not None), None)
     wait = error.retry_after if isinstance(error, Throttled | NotReady) and error.retry_after else AFTER_A_FAILURE

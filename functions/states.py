@@ -7,6 +7,8 @@
     Cancelled, ours  Active           Paid             stays            stays
     Cancelled by a user, or Closed                     left alone, whatever Xero says
 
+What is left alone and then reactivated by a person is brought in line by the next night's check.
+
 Open is DRAFT, SUBMITTED or AUTHORISED. Paid is PAID with a payment, prepayment or overpayment, or a total of zero; cancelled is
 VOIDED, or PAID by credit notes alone. The amount due never decides: a void keeps it (SPEC 4). A draft deleted in Xero is marked
 Failed. *Ours* is what we wrote ourselves: the link says so (K14), or the row's own Xero Invoice Status.

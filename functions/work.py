@@ -27,7 +27,9 @@ class Work:
     """Carry one try along the pipeline.
 
     ``fingerprint`` stands for everything about the record that decides whether it can go. ``about`` ("table/id") is the row of
-    Dynamics 365 whose Sync History tells what became of it, "" while none is known, and ``record`` that row as it was read.
+    Dynamics 365 whose Sync History tells what became of it, "" while none is known, and ``record`` that row as it was read. What came
+    from Xero ``is_old`` when other flows may have read past a change of it since; the row ``is_behind`` when it was left as it is,
+    though Xero says something else: once a person opens it again, the night's check brings it in line.
     """
 
     services: Services
@@ -40,6 +42,8 @@ class Work:
     fingerprint: str = ""
     warnings: list[Problem] = field(default_factory=list)
     about: str = ""
+    is_old: bool = False
+    is_behind: bool = False
 
     @property
     def settings(self) -> dict[str, Any]:

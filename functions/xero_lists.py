@@ -81,7 +81,9 @@ def changed_since(
     counted: list[list[tuple[str, str]]] = []
     before: list[list[tuple[str, str]]] = []
     for _ in range(ENDLESS):
-        found, is_last = _page(services, connector, xero_list, lane, since, number)
+        changed: dict[str, Any] = {"if_modified_since": f"{since:%Y-%m-%dT%H:%M:%S}", "order": f"{CHANGED} ASC"}
+        found, pages = read_page(services, connector, xero_list, number, lane, **changed)
+        is_last = pages <= number
         versions = [(str(one[xero_list.key]), version(one)) for one in found]
         new = [one for one, told in zip(found, versions, strict=True) if told not in seen]
         seen.update(versions)
@@ -111,11 +113,28 @@ def by_ids(services: Services, connector: Connector, xero_list: XeroList, ids: S
     for start in range(0, len(ids), AT_ONCE):
         some = ids[start : start + AT_ONCE]
         options: dict[str, Any] = {xero_list.ids: some} if xero_list.ids else {"where": among(xero_list.key, some)}
-        answer = services.xero.call(
-            connector, xero_list.many, lane=lane, **xero_list.options, **options, page=1, page_size=AT_ONCE
-        )
-        found += _documents(answer, xero_list)
+        documents, _ = read_page(services, connector, xero_list, 1, lane, size=AT_ONCE, **options)
+        found += documents
     return found
+
+
+def read_page(
+    services: Services, connector: Connector, xero_list: XeroList, number: int, lane: Lane, *, size: int = 0, **options: Any
+) -> tuple[list[Json], int]:
+    """Return one page of the documents that *options* choose, and how many pages there are as far as this one tells: one call.
+
+    Xero may give fewer a page than were asked for. Raises Retryable when the answer holds no list.
+    """
+    size = size or xero_list.page_size
+    answer = services.xero.call(connector, xero_list.many, lane=lane, **xero_list.options, **options, page=number, page_size=size)
+    if not answer and "if_modified_since" in options:  # 304: nothing changed
+        return [], number
+    documents = _documents(answer, xero_list)
+    count = len(answer[xero_list.name])  # rubbish counts too: it filled the page
+    pagination = answer.get("pagination")
+    told = pagination.get("pageCount") if isinstance(pagination, dict) else None
+    at_least = number + 1 if count >= size else number
+    return documents, max(at_least, int(told)) if count and isinstance(told, Decimal | int) else at_least
 
 
 def one(services: Services, connector: Connector, xero_list: XeroList, xero_id: str, lane: Lane) -> Json | None:
@@ -170,30 +189,6 @@ def day_of(value: Any) -> str | None:
         return xero_date(value).isoformat() if isinstance(value, str) else None
     except (ValueError, OverflowError):
         return None
-
-
-def _page(
-    services: Services, connector: Connector, xero_list: XeroList, lane: Lane, since: datetime, number: int
-) -> tuple[list[Json], bool]:
-    """Return one page of what changed, and whether it is the last: Xero may give fewer a page than were asked for."""
-    answer = services.xero.call(
-        connector,
-        xero_list.many,
-        lane=lane,
-        **xero_list.options,
-        if_modified_since=f"{since:%Y-%m-%dT%H:%M:%S}",
-        order=f"{CHANGED} ASC",
-        page=number,
-        page_size=xero_list.page_size,
-    )
-    if not answer:  # 304: nothing changed
-        return [], True
-    documents = _documents(answer, xero_list)
-    count = len(answer[xero_list.name])  # rubbish counts too: it filled the page
-    pagination = answer.get("pagination")
-    pages = pagination.get("pageCount") if isinstance(pagination, dict) else None
-    is_more = count >= xero_list.page_size or (isinstance(pages, Decimal | int) and pages > number)
-    return documents, not (count and is_more)
 
 
 def _documents(answer: Json, xero_list: XeroList) -> list[Json]:

@@ -7,7 +7,7 @@ Rules of the Web API kept here (reference dataverse 2.2, 2.3): an N:N expand sta
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 from urllib.parse import quote
 
@@ -19,6 +19,8 @@ MOST_EXPANDS = 15
 ANNOTATIONS = 'odata.include-annotations="*"'
 API = "/api/data/v9.2/"
 SAFE = "$(),;=/':@"
+MOST_VALUES = 25
+"""How many values one filter asks for: a $batch takes the address as it is, and Dataverse limits its length."""
 
 ENTITY_SETS = {"transactioncurrency": "transactioncurrencies", "webresource": "webresourceset"}
 CHILD_OF = {"invoice_details": "invoiceid"}
@@ -58,6 +60,15 @@ def quoted(text: str) -> str:
     """Write *text* as a string of a filter."""
     doubled = text.replace("'", "''")
     return f"'{doubled}'"
+
+
+def among(column: str, values: Iterable[str], written: Callable[[str], str] = quoted) -> list[str]:
+    """Return filters that together choose the rows whose *column* is one of *values*; none for no values.
+
+    *written* writes a value: as text, or with ``row_id`` as an id.
+    """
+    terms = [f"{column} eq {written(value)}" for value in values]
+    return [f"({' or '.join(terms[start : start + MOST_VALUES])})" for start in range(0, len(terms), MOST_VALUES)]
 
 
 def row_id(text: str) -> str:

@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from mappings.contact_from_xero import ACCOUNT
 from shared.connectors import Connector
 from shared.errors import Rejected
 from shared.messages import SyncMessage
+from shared.outcomes import Status
 from shared.services import Lane
 from tests.world import NZ, OPTION, World
 from tests.world import world as open_world
@@ -351,6 +353,14 @@ def test_k32_columns_that_xero_owns_take_its_value_always_and_are_emptied_with_i
     assert found["_transactioncurrencyid_value"] == world.id_of("USD")
 
 
+def test_k32_a_value_that_ends_in_what_stood_there_is_another_value(world: World, nz: Connector):
+    world.set(nz, mag_xeroownedcolumns="address1_country")
+    contact, row = made(world, Addresses=[{**STREET, "Country": "NZ"}])
+    changed(world, contact, Addresses=[{**STREET, "Country": "New Zealand (NZ)"}])
+    synced(world)
+    assert account(world, row)["address1_country"] == "New Zealand (NZ)"
+
+
 def test_a_column_xero_may_overwrite_that_is_none_is_told_the_administrator_once(world: World, nz: Connector):
     contact, row = made(world)
     world.set(nz, mag_xeroownedcolumns="emailaddress1, Telefon")
@@ -569,3 +579,24 @@ def test_an_account_made_by_a_try_whose_end_was_lost_is_taken_as_it_is(world: Wo
     world.patch(f"accounts({row.partition('/')[2]})", {"name": f"{name} Ltd"})
     assert customers.of_contact(work_of(world, contact), {"ContactID": contact}) == row
     assert account(world, row.partition("/")[2])["name"] == f"{name} Ltd"
+
+
+def test_an_account_that_a_key_of_the_environment_keeps_out_is_told_and_comes_once_it_is_free(own_world: World):
+    """An inactive account holds the number, which an alternate key lets nobody else have: none was made, and none is said to be."""
+    world = own_world
+    model = world.dataverse.environment.model["account"]
+    world.dataverse.environment.store.define(replace(model, keys={**model.keys, "new_number": ("accountnumber",)}))
+    nz = world.connect(flows=(FLOW,))
+    world.settle(minutes=1)
+    holder = world.post("accounts", {"name": "The old one", "accountnumber": "K-4711"})
+    world.patch(f"accounts({holder})", {"statecode": 1, "statuscode": 2})
+    contact = world.xero_contact(Name="New Here Ltd", AccountNumber="K-4711")
+    world.clock.move(minutes=181)
+    (outcome,) = [one for one in world.settle(minutes=1) if one.message.record_id == contact]
+    assert outcome.status is Status.REFUSED
+    assert outcome.problems[0].fix
+    assert (accounts(world, "New Here Ltd"), customers.rows_of(world.services, nz, contact)) == ([], [])
+    world.patch(f"accounts({holder})", {"accountnumber": "K-4712"})
+    synced(world)
+    (row,) = accounts(world, "New Here Ltd")
+    assert row["accountnumber"] == "K-4711"

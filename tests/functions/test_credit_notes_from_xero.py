@@ -25,6 +25,7 @@ from shared.errors import Rejected
 from shared.messages import SweepMessage, SyncMessage
 from shared.outcomes import Status
 from shared.services import Lane
+from shared.xero import limits
 from shared.xero.answers import xero_instant
 from tests.functions.bookkeeping import (
     ACTIVE,
@@ -456,6 +457,25 @@ def test_an_allocation_to_an_invoice_that_is_not_here_comes_once_it_is(world: Wo
     settle(world)
     assert [row["mag_amount"] for row in notes_of(world, linked)] == [10]
     assert len(notes_of(world, invoice)) == 1
+
+
+def test_notes_of_more_invoices_than_a_minute_has_calls_for_come_bit_by_bit(
+    world: World, nz: Connector, keeper: Bookkeeper, monkeypatch: pytest.MonkeyPatch
+):
+    """What a sweep was told before its calls were used up must not be read anew for ever."""
+    made = [sent(world) for _ in range(8)]
+    settle(world)
+    for flow in (STATUS, PAYMENTS):
+        world.enable(nz, flow, every=1000)
+    monkeypatch.setattr(xero_lists, "AT_ONCE", 1)
+    monkeypatch.setitem(limits.ROOM, Lane.PAYMENTS, limits.Room(6, 3, 0.2))
+    for _, document in made:
+        keeper.credit(document, 5)
+    world.clock.move(minutes=1)
+    world.settle(minutes=20)
+    assert [len(notes_of(world, invoice)) for invoice, _ in made] == [1] * 8
+    for flow in (STATUS, PAYMENTS):
+        world.enable(nz, flow, every=1)
 
 
 def test_a_note_that_concerns_no_invoice_here_is_left_in_xero(world: World, keeper: Bookkeeper, nz: Connector):

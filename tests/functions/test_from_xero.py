@@ -595,6 +595,28 @@ def test_what_crossed_is_taken_again_when_it_is_wanted(desk: Desk):
     assert desk.notes.ids == [id_of(1), id_of(1)]
 
 
+def test_a_wish_that_a_worker_comes_across_is_noted_all_the_same(desk: Desk, monkeypatch: pytest.MonkeyPatch):
+    """What the worker has in hand may have been read before the change the wish is for."""
+    desk.put(1)
+    desk.sweep()
+    read, delivered = claims.read, list[Outcome]()
+
+    def read_before_a_worker_ends(*arguments: Any) -> claims.Claim:
+        found = read(*arguments)
+        if not delivered:
+            monkeypatch.setattr(claims, "read", read)
+            delivered.extend(desk.deliver())
+        return found
+
+    work = desk.work()
+    monkeypatch.setattr(claims, "read", read_before_a_worker_ends)
+    want(work, NAME, "Invoice", [id_of(1)], afresh=True)
+    assert desk.notes.ids == [id_of(1)]
+    desk.sweep()
+    desk.deliver()
+    assert desk.notes.ids == [id_of(1), id_of(1)]
+
+
 @pytest.mark.parametrize("gone", [True, False])
 def test_a_wish_for_what_is_not_in_xero_or_concerns_nobody_is_forgotten(desk: Desk, gone: bool):
     desk.put(1, ago=60 * 24 * 100, Status="DRAFT")
@@ -799,7 +821,7 @@ def test_the_largest_message_fits_a_queue(desk: Desk):
         desk.notes.padding = (low + high) // 2
         message = SyncMessage(desk.connector.key, NAME, f"Invoice/{id_of(1)}", "v")
         found = next(iter(desk.notes.choose(None, [{"InvoiceID": id_of(1), "Total": 1}])))  # type: ignore[arg-type]
-        rides = from_xero._sealed(desk.services, message, found.body).sealed
+        rides = from_xero._sealed(desk.services, message, found.body, desk.now).sealed
         low, high = (desk.notes.padding, high) if rides else (low, desk.notes.padding)
     desk.notes.padding = low
     desk.put(1)

@@ -43,6 +43,7 @@ from tests.functions.bookkeeping import (
     state,
     unfinished,
 )
+from tests.functions.books import id_of
 from tests.functions.conftest import left_as_it_was
 from tests.world import DRAFT, FAILED, NO, NZ, OPTION, READY_TO_UPDATE, SUBMITTED, YES, World
 
@@ -795,24 +796,30 @@ def test_a_second_night_sends_nothing(world: World):
     assert [one for one in world.night() if one.message.flow == STATUS and one.status is Status.SYNCED] == []
 
 
-def test_the_night_is_bounded_and_goes_on_where_there_is_more(nz: Connector):
+@pytest.mark.parametrize("count", [1, 2, 3, 7, 10, 11, 20, 35])
+def test_the_night_reads_every_page_of_what_is_open_or_ten_in_turn_where_there_are_more(nz: Connector, count: int):
     class Xero:
         def __init__(self) -> None:
             self.pages: list[int] = []
 
         def call(self, connector: Connector, operation: str, **options: Any) -> Json:
             self.pages.append(options["page"])
-            return {"Invoices": [], "pagination": {"pageCount": Decimal(35)}}
+            return {"Invoices": [{"InvoiceID": id_of(1)}], "pagination": {"pageCount": Decimal(count)}}
 
     nights = []
-    for day in range(8):
+    for day in range(-(-count // 9)):
         xero = Xero()
         services: Any = type("Services", (), {"xero": xero})
         reading = Reading(services, nz, Lane.PAYMENTS, night(day))
-        assert len(list(invoice_status._open_in_xero(reading))) == 10
+        assert len(list(invoice_status._open_in_xero(reading))) == min(count, 10)
+        assert len(set(xero.pages)) == len(xero.pages), "no page twice in one night"
         nights.append(xero.pages)
-    assert set(range(1, 36)) <= {page for pages in nights for page in pages}
+    assert set(range(1, count + 1)) == {page for pages in nights for page in pages}
+
+
+def test_of_more_than_a_night_may_read_every_one_has_its_turn(nz: Connector):
     ids = [str(number) for number in range(1000)]
+    services: Any = None
     turns = [from_xero.in_turn(ids, 400, Reading(services, nz, Lane.PAYMENTS, night(day))) for day in range(5)]
     assert all(len(turn) == 400 for turn in turns)
     assert set(ids) == {one for turn in turns for one in turn}

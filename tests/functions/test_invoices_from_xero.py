@@ -342,6 +342,24 @@ def test_what_the_link_forgot_is_found_and_finished_not_made_twice(world: World,
     assert again["mag_amountpaid"] == 5
 
 
+def test_a_payment_made_while_the_invoice_is_read_is_not_told_as_taken_back(
+    world: World, keeper: Bookkeeper, monkeypatch: pytest.MonkeyPatch
+):
+    document = raised(world, keeper)
+    first = keeper.pay(document, "5.00")
+    read = invoices_from_xero._payments_of
+
+    def after_another(reading: Any, ids: Sequence[str]) -> Iterator[Json]:
+        keeper.pay(document, "6.00")
+        return read(reading, ids)
+
+    monkeypatch.setattr(invoices_from_xero, "_payments_of", after_another)
+    row = come(world, document)
+    found = payments_of(world, row["invoiceid"])
+    assert [(one["mag_xeropaymentid"], one["mag_paymentstatus"]) for one in found] == [(first, PaymentStatus.APPLIED.value)]
+    assert not [one for one in world.histories(row["invoiceid"]) if "taken back" in one["mag_details"]]
+
+
 class FailingDataverse:
     """Dataverse, but the *nth* round trip ends without an answer: before it arrives, or after it was done."""
 

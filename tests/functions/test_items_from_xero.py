@@ -506,7 +506,7 @@ class _DiesOn:
 def test_a_fault_of_xero_fails_the_step_and_not_the_others(world: World, nz: Connector):
     world.clock.move(minutes=2)
     world.xero.faults.add(Fault("500", method="GET", path="/Items"))
-    steps = reference_data.load_reference_data(world.connector(nz), world.services, world.clock.now())
+    steps = reference_data.load_reference_data(world.connector(nz), world.services)
     assert [step.title for step in steps if step.error is not None] == ["Items"]
 
 

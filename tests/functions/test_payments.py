@@ -18,6 +18,7 @@ from shared.connectors import Connector, Json
 from shared.messages import SyncMessage
 from shared.outcomes import Status
 from shared.services import Lane
+from shared.xero import limits
 from tests.functions.bookkeeping import (
     ACTIVE,
     BANK,
@@ -291,6 +292,23 @@ def test_n_payments_of_one_sweep_cost_two_calls_and_one_for_every_forty(world: W
     assert sum(len(payments_of(world, invoice)) for invoice, _ in made) == count
     sweeps = 4  # of which the later ones read nothing new: one call each
     assert swept <= 2 + -(-count // 40) + (sweeps - 1)
+    world.enable(nz, STATUS, every=1)
+
+
+def test_payments_of_more_invoices_than_a_minute_has_calls_for_come_bit_by_bit(
+    world: World, nz: Connector, keeper: Bookkeeper, monkeypatch: pytest.MonkeyPatch
+):
+    """What a sweep was told before its calls were used up must not be read anew for ever."""
+    made = [sent(world) for _ in range(8)]
+    settle(world)
+    world.enable(nz, STATUS, every=1000)
+    monkeypatch.setattr(xero_lists, "AT_ONCE", 1)
+    monkeypatch.setitem(limits.ROOM, Lane.PAYMENTS, limits.Room(6, 3, 0.2))
+    for _, document in made:
+        keeper.pay(document, 5)
+    world.clock.move(minutes=1)
+    world.settle(minutes=20)
+    assert [len(payments_of(world, invoice)) for invoice, _ in made] == [1] * 8
     world.enable(nz, STATUS, every=1)
 
 

@@ -33,7 +33,7 @@ def connector(fresh_world: World) -> Connector:
 def load(world: World, connector: Connector) -> dict[str, Step]:
     world.clock.move(minutes=2)
     world.dataverse.log.clear()
-    steps = reference_data.load_reference_data(connector, world.services, world.clock.now())
+    steps = reference_data.load_reference_data(connector, world.services)
     return {step.title: step for step in steps}
 
 
@@ -246,7 +246,7 @@ def test_a_row_dataverse_refuses_is_told_and_holds_back_no_other(fresh_world: Wo
         fresh_world.xero.change(NZ, "tax rate", rate["TaxType"], Name=f"Renamed {rate['TaxType']}")
     refuse = Rejected((Problem("A plug-in refused it."),))
     services = replace(fresh_world.services, dataverse=_RefusesOnce(fresh_world.services.dataverse, refuse))
-    step = reference_data.load_reference_data(connector, services, fresh_world.clock.now())[0]
+    step = reference_data.load_reference_data(connector, services)[0]
     assert counts(step) == (0, 1, 0)
     assert [problem.message for problem in step.problems] == ["A plug-in refused it."]
 
@@ -289,7 +289,7 @@ def test_an_answer_without_its_list_archives_nothing(fresh_world: World, connect
             return {}
 
     xero: Any = Empty()
-    steps = reference_data.load_reference_data(connector, replace(fresh_world.services, xero=xero), fresh_world.clock.now())
+    steps = reference_data.load_reference_data(connector, replace(fresh_world.services, xero=xero))
     assert all(isinstance(step.error, Retryable) for step in steps)
     assert {row["mag_status"] for row in rows(fresh_world, "mag_taxrate")} != {"ARCHIVED"}
 
@@ -303,7 +303,7 @@ def test_when_xero_lets_us_in_no_more_nothing_else_is_asked(fresh_world: World, 
             raise NeedsReconnect("Connect again.")
 
     xero: Any = Gone()
-    steps = reference_data.load_reference_data(connector, replace(fresh_world.services, xero=xero), fresh_world.clock.now())
+    steps = reference_data.load_reference_data(connector, replace(fresh_world.services, xero=xero))
     assert asked == ["get_tax_rates"]
     assert all(isinstance(step.error, NeedsReconnect) for step in steps)
 
@@ -320,7 +320,7 @@ def test_the_calls_are_made_in_their_lane_and_order(fresh_world: World, connecto
     xero: Any = Watched()
     services = replace(fresh_world.services, xero=xero)
     fresh_world.clock.move(minutes=2)
-    reference_data.load_reference_data(connector, services, fresh_world.clock.now())
+    reference_data.load_reference_data(connector, services)
     assert calls == [(operation, Lane.REFERENCE_DATA) for operation in CALLS]
 
 
@@ -723,7 +723,7 @@ def answering(world: World, **answers: Any) -> Any:
 
 def loaded(world: World, connector: Connector, **answers: Any) -> dict[str, Step]:
     world.clock.move(minutes=2)
-    steps = reference_data.load_reference_data(connector, answering(world, **answers), world.clock.now())
+    steps = reference_data.load_reference_data(connector, answering(world, **answers))
     return {step.title: step for step in steps}
 
 

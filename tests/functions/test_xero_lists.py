@@ -314,7 +314,7 @@ changes = st.lists(
 starts = st.lists(st.sampled_from([0, 0, 0, 0.001, 0.2, 1, 30]), min_size=1, max_size=20)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @example([0] * 10, [(1, 2, 0), (5, 0, 0), (7, 1, 2)], False, 4)
 @given(starts, changes, st.booleans(), st.integers(2, 5))
 def test_whatever_changes_during_the_walk_the_latest_version_was_yielded_or_lies_after_the_cursor(
@@ -345,7 +345,7 @@ def test_whatever_changes_during_the_walk_the_latest_version_was_yielded_or_lies
         assert seen or xero_lists.changed_at(document) >= cursor - timedelta(seconds=1)  # type: ignore[operator]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(starts, changes, st.integers(2, 4), st.integers(1, 6))
 def test_a_walk_that_breaks_off_has_told_as_read_only_what_it_yielded(
     gaps: list[float], later: list[tuple[int, int, float]], page_size: int, most: int

@@ -162,6 +162,18 @@ def test_a_selection_is_encoded_for_a_batch():
     )
 
 
+def test_many_values_are_asked_for_in_several_filters():
+    names = [f"O'Neil {n}" for n in range(query.MOST_VALUES + 1)]
+    first, second = query.among("name", names)
+    assert first.startswith("(name eq 'O''Neil 0' or name eq 'O''Neil 1' or ")
+    assert first.count(" eq ") == query.MOST_VALUES
+    assert second == "(name eq 'O''Neil 25')"
+    assert query.among("name", []) == []
+    assert query.among("productid", [ID.upper()], query.row_id) == [f"(productid eq {ID})"]
+    with pytest.raises(ValueError, match="badly formed"):
+        query.among("productid", ["1 or true"], query.row_id)
+
+
 def test_a_page_size_travels_with_every_page():
     first = query.selection("invoice", ("invoiceid",), page_size=50)
     assert first.headers == {"Prefer": 'odata.maxpagesize=50,odata.include-annotations="*"'}
