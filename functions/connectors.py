@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import fields, replace
 from datetime import datetime, timedelta
 from enum import IntEnum
+from functools import cache
 from typing import Any, TypeVar
 
 from functions.history import instant
@@ -133,17 +134,21 @@ def chosen(settings: Mapping[str, Any], name: str, choice: type[C], default: C) 
 
 def reading(row_id: str) -> list[Operation]:
     """Return the reads of a connector's settings: its row with the lookups the mappings walk, its flows and its price lists."""
-    expanded: dict[str, set[str]] = {name: set(columns) for name, columns in ALSO_EXPANDED.items()}
-    for name, columns in invoice.settings_columns().lookups.items():
-        expanded[name] = expanded.get(name, set()) | columns.select
-    expand = ",".join(f"{name}($select={','.join(sorted(columns))})" for name, columns in sorted(expanded.items()))
     flows = query.selection("mag_xeroflow", FLOW_COLUMNS, f"_mag_xeroconnectorid_value eq {row_id} and statecode eq 0")
     lists = query.selection("mag_xeropricelist", PRICE_LIST_COLUMNS, f"_mag_xeroconnectorid_value eq {row_id} and statecode eq 0")
     return [
-        Operation("GET", f"{query.row('mag_xeroconnector', row_id)}?$expand={expand}", headers=flows.headers),
+        Operation("GET", f"{query.row('mag_xeroconnector', row_id)}?$expand={_expanded()}", headers=flows.headers),
         flows,
         replace(lists, path=f"{lists.path}&$expand={PRICE_LIST}"),
     ]
+
+
+@cache  # every sweep reads them, and the mappings do not change
+def _expanded() -> str:
+    expanded: dict[str, set[str]] = {name: set(columns) for name, columns in ALSO_EXPANDED.items()}
+    for name, columns in invoice.settings_columns().lookups.items():
+        expanded[name] = expanded.get(name, set()) | columns.select
+    return ",".join(f"{name}($select={','.join(sorted(columns))})" for name, columns in sorted(expanded.items()))
 
 
 def settings_of(row: Mapping[str, Any], flows: Mapping[str, Any], price_lists: Mapping[str, Any]) -> Json:

@@ -63,7 +63,7 @@ def start(processes: Processes, ports: Ports | None = None, name: str = "azurite
                         f"Port {port}, which Azurite needs, is in use: stop the other program or choose other ports."
                     )
         try:
-            processes.start(name, [node, script, *_arguments(chosen)], ready=lambda: _is_up(chosen), timeout=60)  # noqa: B023
+            processes.start(name, [node, script, *_arguments(chosen)], ready=lambda: _is_up(chosen))  # noqa: B023
         except ProcessFailed as error:
             # A free port may be taken by somebody else in the instant before Azurite binds it.
             if ports or attempt == 3:

@@ -51,7 +51,7 @@ class Processes:
         argv: Sequence[str | Path],
         env: Mapping[str, str] | None = None,
         ready: Ready | None = None,
-        timeout: float = 60,
+        timeout: float = 180,
         cwd: Path | None = None,
     ) -> int:
         """Start a child, wait until it is ``ready`` and return its process id.

@@ -6,7 +6,8 @@ Store and queues each stand for an edge of ``shared.services`` and pass the same
 
 import json
 import socket
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -16,6 +17,7 @@ from typing import Any, Self
 
 from shared.errors import Changed
 from shared.services import ReceivedMessage, StoredRow
+from tests.ports import unanswered
 
 START = datetime(2026, 11, 21, 9, 0, tzinfo=UTC)
 HOST_LEASE = timedelta(minutes=10)
@@ -322,8 +324,8 @@ def _close(connection: socket.socket) -> None:
         return
 
 
-def refused_url() -> str:
-    """Return an address of this machine nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return f"http://127.0.0.1:{probe.getsockname()[1]}"
+@contextmanager
+def refused_url() -> Iterator[str]:
+    """Hold an address of this machine at which everybody is refused."""
+    with unanswered() as port:
+        yield f"http://127.0.0.1:{port}"

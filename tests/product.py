@@ -1,7 +1,6 @@
 """The whole product as processes: the fixture ``product`` is one for the session, ``running`` gives another."""
 
 import contextlib
-import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,15 +8,12 @@ import pytest
 
 from sandbox.demo.product import Ports, Product
 from sandbox.demo.story import Story
+from tests.ports import free_port
 
 
 def free_ports() -> Ports:
     """Return ports of this machine that nobody listens on just now."""
-    with contextlib.ExitStack() as held:
-        probes = [held.enter_context(socket.socket()) for _ in range(4)]
-        for probe in probes:
-            probe.bind(("127.0.0.1", 0))
-        return Ports(*(probe.getsockname()[1] for probe in probes))
+    return Ports(*(free_port() for _ in range(4)))
 
 
 @contextlib.contextmanager

@@ -6,12 +6,12 @@ import signal
 import subprocess
 import sys
 import textwrap
-import time
 from pathlib import Path
 
 import pytest
 
 import dev
+from tests.patience import PATIENCE, is_alive, until
 
 PROJECT = Path(__file__).parent.parent
 
@@ -56,7 +56,8 @@ def test_the_exit_code_of_what_was_run_is_ours():
 @pytest.mark.skipif(not os.path.isdir("/proc/self"), reason="reads /proc")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_stopping_it_stops_what_it_runs(tmp_path, number):
-    child = f"import os, time; open({str(tmp_path / 'pid')!r}, 'w').write(str(os.getpid())); time.sleep(60)"
+    (tmp_path / "pid").touch()
+    child = f"import os, time; open({str(tmp_path / 'pid')!r}, 'w').write(str(os.getpid())); time.sleep(600)"
     script = textwrap.dedent(f"""
         import signal, sys, dev
         for number in (signal.SIGINT, signal.SIGTERM):
@@ -64,17 +65,10 @@ def test_stopping_it_stops_what_it_runs(tmp_path, number):
         dev.run([sys.executable, "-c", {child!r}])
     """)
     with subprocess.Popen([sys.executable, "-c", script], cwd=PROJECT, stderr=subprocess.DEVNULL) as us:
-        deadline = time.monotonic() + 10
-        while not (tmp_path / "pid").exists() or not (tmp_path / "pid").read_text():
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
-        pid = int((tmp_path / "pid").read_text())
+        pid = int(until((tmp_path / "pid").read_text, "the child has said who it is"))
         us.send_signal(number)
-        us.wait(10)
-    deadline = time.monotonic() + 5
-    while os.path.exists(f"/proc/{pid}") and "Z" not in Path(f"/proc/{pid}/stat").read_text().split(")")[-1].split()[:1]:
-        assert time.monotonic() < deadline, "the child is still there"
-        time.sleep(0.02)
+        us.wait(PATIENCE)
+    until(lambda: not is_alive(pid), "the child has ended")
 
 
 def test_every_pin_is_exact():

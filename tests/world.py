@@ -25,7 +25,6 @@ from functions.nightly import nightly
 from functions.sweep import sweep
 from functions.sync import sync
 from functions.tick import tick
-from sandbox.dataverse import create_app as create_dataverse
 from sandbox.dataverse.demo_company import ID
 from sandbox.dataverse.live import serving
 from sandbox.entra import Certificates
@@ -43,6 +42,7 @@ from shared.xero.client import XeroClient
 from shared.xero.limits import Limits
 from shared.xero.oauth import OAuth
 from shared.xero.tokens import Tokens
+from tests import images
 from tests.fakes import FakeClock, FakeQueues, FakeStore
 from tests.sandbox.xero.callers import SCOPES, Caller, sign_in
 from tests.sandbox.xero.callers import invoice as invoice_of
@@ -87,7 +87,7 @@ class World:
         stack.callback(self.xero.store.close)
         self._xero_http = xero.test_client()
         xero_url = stack.enter_context(_serve(xero))
-        dataverse = create_dataverse(now=self.clock.now, enforces_roles=True)
+        dataverse = images.dataverse(self.clock.now, enforces_roles=True)
         self.dataverse = dataverse.extensions["sandbox"]
         stack.callback(self.dataverse.close)
         server = stack.enter_context(serving(dataverse, certificates))
@@ -412,7 +412,7 @@ def bound(columns: Json) -> Json:
 @contextmanager
 def _serve(app: Any) -> Iterator[str]:
     server = make_server("localhost", 0, app, threaded=True, request_handler=QuietHandler)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()
     try:
         yield f"http://localhost:{server.port}"

@@ -11,7 +11,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from email.message import Message
 from email.parser import BytesParser
-from email.policy import HTTP
 from http import HTTPStatus
 from typing import Any
 
@@ -133,7 +132,7 @@ def _parts(content_type: str, body: bytes) -> list[Message[str, str]]:
         raise Refused(400, BAD_REQUEST, "The Content-Type of a batch must be multipart/mixed with a boundary.")
     if b"\n" in body.replace(CRLF, b""):
         raise Refused(400, BAD_REQUEST, "The lines of a batch must end with CRLF.")
-    whole = BytesParser(policy=HTTP).parsebytes(b"Content-Type: " + content_type.encode() + CRLF + CRLF + body)
+    whole = BytesParser().parsebytes(b"Content-Type: " + content_type.encode() + CRLF + CRLF + body)
     return _messages(whole)
 
 

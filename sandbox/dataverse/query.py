@@ -205,6 +205,7 @@ def _parser() -> Lark:
     return Lark(grammar, parser="lalr", start=["filter", "orderby", "expand", "key"], transformer=_Reader())
 
 
+@lru_cache(maxsize=1000)  # clients ask the same again and again
 def _read(text: str, start: str) -> Any:
     try:
         return _parser().parse(text, start=start)

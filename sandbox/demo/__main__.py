@@ -22,7 +22,8 @@ BUSY, FAILED, STOPPED = 2, 1, 130
 def main() -> int:
     """Run the demo and return its exit code: 0 verified (or stopped later), 1 something is missing, 2 it could not start."""
     options = _options()
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for number in (signal.SIGINT, signal.SIGTERM):  # a shell's background job inherits that Ctrl-C is ignored
+        signal.signal(number, signal.default_int_handler)
     began = time.monotonic()
     ports = Ports(options.console_port, options.xero_port, options.dataverse_port, options.app_port)
     product = Product(Path(options.run_dir).resolve(), ports, options.time_scale, _say)

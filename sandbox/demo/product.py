@@ -148,7 +148,7 @@ class Product:
 
     def trigger(self, function: str, text: str = "") -> None:
         """Start a function by hand, as the Azure portal does."""
-        self._session.post(f"{self.app_url}/admin/functions/{function}", json={"input": text}, timeout=10).raise_for_status()
+        self._session.post(f"{self.app_url}/admin/functions/{function}", json={"input": text}, timeout=60).raise_for_status()
 
     @property
     def redirect_uri(self) -> str:
@@ -188,7 +188,7 @@ class Product:
             [func, "start"] if func else [sys.executable, "-m", "sandbox.host", "--settings", self._no_settings()]
         )
         argv += ["--port", str(self.ports.app)]
-        self.processes.start("host", argv, self.environment(), ready=self._host_is_up, timeout=120, cwd=ROOT)
+        self.processes.start("host", argv, self.environment(), ready=self._host_is_up, cwd=ROOT)
 
     def _start_console(self) -> None:
         argv: list[str | Path] = [

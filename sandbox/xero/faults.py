@@ -3,7 +3,6 @@
 import re
 import socket
 import threading
-import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
@@ -43,6 +42,7 @@ class Fault:
         if self.kind not in KINDS:
             raise ValueError(f"There is no fault {self.kind!r}; there are {', '.join(KINDS)}.")
         re.compile(self.path)
+        self.over = threading.Event()  # set: whoever waits because of it goes on at once
 
     @classmethod
     def from_json(cls, row: Mapping[str, Any]) -> "Fault":
@@ -107,7 +107,7 @@ class Faults:
 def pause(fault: Fault | None, kind: str) -> None:
     """Wait as long as the fault says, if it is of this kind."""
     if fault and fault.kind == kind:
-        time.sleep(fault.seconds)
+        fault.over.wait(fault.seconds)
 
 
 def drop(environ: Mapping[str, Any]) -> NoReturn:

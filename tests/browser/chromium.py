@@ -11,10 +11,12 @@ import time
 from pathlib import Path
 from typing import Any
 
+from tests.patience import PATIENCE
+
 NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome", "msedge")
 QUIET = (
     *("--headless", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"),
-    *("--disable-component-update", "--disable-sync", "--hide-scrollbars", "--window-size=1500,1200"),
+    *("--disable-dev-shm-usage", "--disable-component-update", "--disable-sync", "--hide-scrollbars", "--window-size=1500,1200"),
 )
 # The protocol speaks on the descriptors 3 and 4.
 ON_3_AND_4 = """
@@ -23,11 +25,12 @@ ours = [fcntl.fcntl(int(number), fcntl.F_DUPFD, 10) for number in sys.argv[1:3]]
 os.dup2(ours[0], 3), os.dup2(ours[1], 4)
 os.execv(sys.argv[3], sys.argv[3:])
 """
-# Where an element is, when a person could click it there; a click that misses it does nothing but leave word.
+# Where an element is, when a person could click it there and its form is not being sent (it takes no click then). A click that
+# misses it does nothing but leave word.
 AIM = """
 (() => {
   const selector = %s, one = document.querySelector(selector);
-  if (!one || one.disabled) return null;
+  if (!one || one.disabled || one.closest("form")?.querySelector("[aria-busy]")) return null;
   one.scrollIntoView({block: "center"});
   const box = one.getBoundingClientRect(), x = box.x + box.width / 2, y = box.y + box.height / 2;
   if (!one.contains(document.elementFromPoint(x, y))) return null;
@@ -76,20 +79,22 @@ class Chromium:
             raise
 
     def close(self) -> None:
-        """End the browser."""
-        self._process.terminate()
+        """End the browser; asked to, it takes its temporary files with it."""
+        self._session = ""
         try:
+            self._ask("Browser.close")
             self._process.wait(10)
-        except subprocess.TimeoutExpired:
+        except (AssertionError, OSError, subprocess.TimeoutExpired):
             self._process.kill()
             self._process.wait()
         os.close(self._to_browser)
         os.close(self._from_browser)
 
     def open(self, url: str) -> None:
-        """Go to an address and wait until its page is there."""
+        """Go to an address and wait until its page is there, and no longer the one before."""
+        self._evaluate("window.left = true")
         self._ask("Page.navigate", url=url)
-        self.wait(f"location.href.startsWith({json.dumps(url.partition('#')[0])})")
+        self.wait(f"!window.left && location.href.startsWith({json.dumps(url.partition('#')[0])})")
 
     def read(self, expression: str) -> Any:
         """Return the value of a JavaScript expression in the page, once all of the page is there."""
@@ -102,9 +107,9 @@ class Chromium:
             raise AssertionError(f"{expression}: {answer['exceptionDetails'].get('exception', {}).get('description')}")
         return answer["result"].get("value")
 
-    def wait(self, expression: str, timeout: float = 60) -> Any:
+    def wait(self, expression: str) -> Any:
         """Wait until all of the page is there and an expression is true, and return its value; fail with what it shows instead."""
-        deadline = time.monotonic() + timeout
+        deadline = time.monotonic() + PATIENCE
         while True:
             try:
                 if self._evaluate("document.readyState === 'complete'") and (value := self._evaluate(expression)):
@@ -113,7 +118,7 @@ class Chromium:
                 pass  # the page is being left
             if time.monotonic() > deadline:
                 raise AssertionError(
-                    f"{expression} was not true after {timeout:g} s:\n{self._evaluate('document.body.innerText')}"
+                    f"{expression} was not true after {PATIENCE} s:\n{self._evaluate('document.body.innerText')}"
                 )
             time.sleep(0.1)
 
@@ -148,12 +153,13 @@ class Chromium:
         if self._session:
             message["sessionId"] = self._session
         os.write(self._to_browser, json.dumps(message).encode() + b"\0")
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + PATIENCE
         while True:
             while b"\0" not in self._buffer:
                 ready, _, _ = select.select([self._from_browser], [], [], max(0, deadline - time.monotonic()))
-                chunk = os.read(self._from_browser, 65_536) if ready else b""
-                assert chunk, f"Chromium did not answer {method}"
+                assert ready, f"Chromium did not answer {method}"
+                if not (chunk := os.read(self._from_browser, 65_536)):
+                    raise BrokenPipeError("Chromium has ended")
                 self._buffer += chunk
             text, _, self._buffer = self._buffer.partition(b"\0")
             answer = json.loads(text)

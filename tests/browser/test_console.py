@@ -80,6 +80,16 @@ def test_the_keyboard_alone_flags_an_invoice(product, browser):
     browser.wait("document.getElementById('said').innerText.includes('Add to Xero is Yes')")
 
 
+def test_a_change_made_elsewhere_leaves_the_keyboard_where_it_was(product, browser):
+    invoice = written(product, "kereru", "Pruning", "90.00")
+    open_board(product, browser, invoice)
+    browser.read(f"{card(invoice)}.querySelector('a').focus()")
+    product.dynamics.change(f"invoices({invoice})", **{"customerid_account@odata.bind": f"/accounts({ID['bayside']})"})
+    (customer,) = product.dynamics.rows("accounts", filter=f"accountid eq {ID['bayside']}")
+    browser.wait(f"{card(invoice)}.innerText.includes({customer['name']!r})")
+    assert browser.read(f"document.activeElement === {card(invoice)}.querySelector('a')")
+
+
 def test_a_text_that_looks_like_a_page_is_shown_as_text(product, browser):
     invoice = written(product, "bayside", "<img src=x onerror=\"document.title='owned'\">", "1.00")
     browser.open(f"{product.console_url}/invoices/{invoice}")

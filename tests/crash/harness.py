@@ -28,7 +28,6 @@ from functions import claim as claims
 from functions.flows import BY_NAME, SWEEPS
 from functions.sweep import sweep
 from functions.tick import tick
-from sandbox.dataverse import create_app as create_dataverse
 from sandbox.dataverse.protection import Meter, ServiceProtection
 from sandbox.xero import create_app as create_xero
 from sandbox.xero.faults import Fault
@@ -46,6 +45,7 @@ from shared.xero.client import XeroClient
 from shared.xero.limits import Limits
 from shared.xero.oauth import OAuth
 from shared.xero.tokens import Tokens
+from tests import images
 from tests.fakes import FakeClock, FakeQueues, FakeStore
 from tests.world import ADMINISTRATOR, World
 
@@ -297,7 +297,7 @@ class CrashWorld(World):
         self.xero = self._xero_app.extensions["sandbox"]
         stack.callback(self.xero.store.close)
         self._xero_http = self._xero_app.test_client()
-        self._dataverse_app = create_dataverse(now=self.clock.now, public_url=f"https://{DYNAMICS}", enforces_roles=True)
+        self._dataverse_app = images.dataverse(self.clock.now, public_url=f"https://{DYNAMICS}", enforces_roles=True)
         self.dataverse = self._dataverse_app.extensions["sandbox"]
         stack.callback(self.dataverse.close)
         self.environment = DYNAMICS

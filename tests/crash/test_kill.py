@@ -18,12 +18,12 @@ from sandbox.demo.story import Story, midnight, today
 from sandbox.demo.xero import NZ
 from shared.messages import SyncMessage
 from shared.storage.queues import StorageQueues
+from tests.patience import PATIENCE, until
 from tests.product import free_ports
 
 SCALE = 0.03
 """Lease 5.4 s, hold 12 s, time-outs 2 s."""
 NEVER = "0 0 0 29 2 *"
-PATIENCE = 60
 SUCCESSFUL = 411_140_000
 
 
@@ -36,15 +36,15 @@ class KilledProduct(Product):
         argv += ["--port", str(self.ports.app)]
         told = {"KILL_RECORD": record, "KILL_AT": str(call)} if call else {}
         ready = None if call else self._host_is_up
-        self.processes.start("host", argv, self.environment() | told, ready=ready, timeout=60, cwd=ROOT)
+        self.processes.start("host", argv, self.environment() | told, ready=ready, timeout=PATIENCE, cwd=ROOT)
 
     def dies_at(self, record: str, call: int) -> bool:
         """Start the host and return whether it died at *call* of the push of *record*; it is gone then in any case."""
         self.start_host(record, call)
-        deadline = time.monotonic() + PATIENCE
-        while self.processes.running("host") and f"{record} survived" not in self.processes.log("host"):
-            assert time.monotonic() < deadline, f"the push neither ended nor reached call {call}"
-            time.sleep(0.02)
+        until(
+            lambda: not self.processes.running("host") or f"{record} survived" in self.processes.log("host"),
+            f"the push ends or reaches call {call}",
+        )
         died = not self.processes.running("host")
         assert not died or self.processes.wait("host", 1) == -signal.SIGKILL
         self.processes.kill("host")

@@ -6,7 +6,6 @@ import base64
 import json
 import logging
 import re
-import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -27,7 +26,7 @@ from flask import Flask, Response, jsonify
 from functions import connect_dynamics
 from functions.connect import Connecting
 from functions.pages import Page, Visitor
-from sandbox.dataverse import Sandbox, create_app
+from sandbox.dataverse import Sandbox
 from sandbox.dataverse.demo_company import CLIENT_ID, CLIENT_SECRET, ID, PEOPLE, SETUP_CLIENT_ID
 from sandbox.dataverse.live import serving
 from sandbox.entra import Certificates
@@ -42,8 +41,10 @@ from shared.settings import ALLOWED_HOSTS, AppSettings
 from shared.storage.seal import Seal
 from shared.xero.oauth import OAuth
 from shared.xero.tokens import Tokens
+from tests import images
 from tests.fakes import FakeClock, FakeQueues, FakeStore
 from tests.functions.test_connect import ADA, PUBLIC, Browser, principal, steps, words
+from tests.ports import free_port, unanswered
 from tests.shared.test_settings import GOOD
 
 FORM = "/connect/xero"
@@ -86,11 +87,9 @@ class Place:
 def standing(folder: Path, *, bare: bool = False) -> Iterator[Place]:
     """Serve a stand-in at an address that is known before it starts: tokens and answers name it."""
     certificates = Certificates.at(folder / "authorities.pem")
-    with socket.socket() as probe:
-        probe.bind(("localhost", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     environment, clock = f"localhost:{port}", FakeClock()
-    app = create_app(public_url=f"https://{environment}", now=clock.now, bare=bare)
+    app = images.dataverse(clock.now, public_url=f"https://{environment}", bare=bare)
     with pytest.MonkeyPatch.context() as patch, serving(app, certificates, port=port):
         patch.setenv("REQUESTS_CA_BUNDLE", str(certificates.bundle))
         yield Place(app, environment, clock, connecting(app.extensions["sandbox"], environment, clock))
@@ -654,10 +653,8 @@ def test_a_directory_that_says_nothing_useful_is_an_error_in_words(place: Place,
 
 
 def test_a_directory_that_cannot_be_reached_is_an_error_in_words(place: Place):
-    with socket.socket() as probe:
-        probe.bind(("localhost", 0))
-        nobody = f"https://localhost:{probe.getsockname()[1]}"
-    page = open_browser(place, dataverse_authority_url=nobody).post(START)
+    with unanswered() as port:
+        page = open_browser(place, dataverse_authority_url=f"https://localhost:{port}").post(START)
     assert page.status == 400
     assert "Microsoft Entra ID cannot be reached" in words(page)
 

@@ -2,9 +2,7 @@
 
 import base64
 import json
-import socket
 import sys
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -18,10 +16,12 @@ from azure.core.exceptions import ResourceNotFoundError
 from azure.storage.queue import QueueMessage, QueueServiceClient
 
 from sandbox.processes import Processes
+from tests.patience import PATIENCE, until
+from tests.ports import free_port
 
 SAMPLE_APP = Path(__file__).parent / "sample_app"
 PROJECT = Path(__file__).parent.parent.parent
-NEVER = "0 0 0 1 1 *"
+NEVER = "0 0 0 29 2 Mon"
 numbers = count(1)
 
 
@@ -66,19 +66,20 @@ class Queue:
             pass
         return taken
 
-    def wait(self, many: int = 1, timeout: float = 15) -> list[QueueMessage]:
+    def wait(self, many: int = 1) -> list[QueueMessage]:
         """Wait for so many messages and take them; fail when they do not come."""
         found: list[QueueMessage] = []
-        deadline = time.monotonic() + timeout
-        while len(found) < many:
-            found += self.take()
-            assert time.monotonic() < deadline, f"{self.name}: {len(found)} of {many} messages after {timeout} s"
-            time.sleep(0.03)
+
+        def are_there() -> bool:
+            found.extend(self.take())
+            return len(found) >= many
+
+        until(are_there, f"{many} messages in {self.name}")
         return found
 
-    def told(self, many: int = 1, timeout: float = 15) -> list[dict[str, Any]]:
+    def told(self, many: int = 1) -> list[dict[str, Any]]:
         """Wait for so many messages and read them as JSON."""
-        return [json.loads(base64.b64decode(message.content)) for message in self.wait(many, timeout)]
+        return [json.loads(base64.b64decode(message.content)) for message in self.wait(many)]
 
     def size(self) -> int:
         """Count the messages, hidden ones included."""
@@ -105,7 +106,7 @@ class Host:
         """Start it, wait until it answers."""
         self.env |= env
         argv = [*command(), "--root", str(SAMPLE_APP), "--port", str(self.port), *arguments]
-        self.processes.start("host", argv, self.env, ready=lambda: "ready on http" in self.log, timeout=20, cwd=PROJECT)
+        self.processes.start("host", argv, self.env, ready=lambda: "ready on http" in self.log, timeout=PATIENCE, cwd=PROJECT)
         return self
 
     @property
@@ -120,18 +121,15 @@ class Host:
             queue.create()
         return queue
 
-    def wait_for(self, text: str, timeout: float = 15):
+    def wait_for(self, text: str):
         """Wait until the log says this."""
-        deadline = time.monotonic() + timeout
-        while text not in self.log:
-            assert time.monotonic() < deadline, f"not said within {timeout} s: {text}\n{self.log}"
-            time.sleep(0.03)
+        until(lambda: text in self.log, f"said: {text}")
 
     def call(self, method: str, path: str, body: bytes | None = None, headers: dict[str, str] | None = None) -> Answer:
         """Call it over HTTP."""
         request = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}", body, headers or {}, method=method)
         try:
-            with urllib.request.urlopen(request, timeout=20) as answer:
+            with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
                 return Answer(answer.status, answer.read().decode(), answer.getheaders())
         except urllib.error.HTTPError as error:
             with error:
@@ -141,14 +139,6 @@ class Host:
 def command() -> list[str]:
     """How the host is started."""
     return [sys.executable, "-m", "sandbox.host"]
-
-
-def free_port() -> int:
-    """A port nobody listens on just now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ import pytest
 from sandbox.host.index import AsIs, Function
 from sandbox.host.settings import HostError
 from sandbox.host.web import Route
+from tests.patience import PATIENCE
 
 
 def test_a_request_arrives_as_azure_forwards_it(host):
@@ -35,7 +36,7 @@ def test_cookies_are_all_kept_and_other_headers_too(host):
 
 
 def test_a_chunked_body_arrives_empty_and_does_not_spoil_the_connection(host):
-    connection = http.client.HTTPConnection("127.0.0.1", host.port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", host.port, timeout=PATIENCE)
     for _ in range(2):
         connection.request(
             "POST", "/echo/x", body=iter([b"some", b"thing"]), encode_chunked=True, headers={"Transfer-Encoding": "chunked"}

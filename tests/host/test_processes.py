@@ -6,20 +6,21 @@ import socket
 import subprocess
 import sys
 import textwrap
-import time
 
 import pytest
 
-from sandbox.azurite import AzuriteError, Ports, free_ports, start
+from sandbox.azurite import AzuriteError, Ports, start
 from sandbox.processes import Processes, ProcessFailed
-from tests.host.conftest import PROJECT, free_port
+from tests.host.conftest import PROJECT
+from tests.patience import PATIENCE, is_alive, until
+from tests.ports import free_port
 
 SERVER = [sys.executable, "-u", "-m", "http.server", "--bind", "127.0.0.1"]
 PARENT_OF_SLEEPERS = textwrap.dedent("""
     import subprocess, sys, time
-    child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
-    print("child", child.pid, flush=True)
-    time.sleep(60)
+    child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+    print(f"child {child.pid} is there", flush=True)
+    time.sleep(600)
 """)
 
 
@@ -30,25 +31,6 @@ def processes(tmp_path):
         yield processes
 
 
-def is_alive(pid: int) -> bool:
-    """Whether a process runs (a zombie does not)."""
-    try:
-        with open(f"/proc/{pid}/stat") as stat:
-            return stat.read().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
-
-
-def gone(pid: int, within: float = 5) -> bool:
-    """Whether a process ends soon."""
-    deadline = time.monotonic() + within
-    while is_alive(pid):
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.02)
-    return True
-
-
 def child_in(log: str) -> int:
     """The process id of the grandchild."""
     return int(log.split("child", 1)[1].split()[0])
@@ -56,8 +38,8 @@ def child_in(log: str) -> int:
 
 def test_a_server_is_ready_when_its_address_answers(processes):
     port = free_port()
-    processes.start("server", [*SERVER, str(port)], ready=f"http://127.0.0.1:{port}/", timeout=20)
-    with socket.create_connection(("127.0.0.1", port), timeout=5):
+    processes.start("server", [*SERVER, str(port)], ready=f"http://127.0.0.1:{port}/", timeout=PATIENCE)
+    with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE):
         assert processes.running("server")
     assert "GET / HTTP/1.1" in processes.log("server")
     processes.stop("server")
@@ -66,9 +48,12 @@ def test_a_server_is_ready_when_its_address_answers(processes):
 
 def test_a_port_or_a_question_can_tell_readiness_too(processes):
     port = free_port()
-    processes.start("server", [*SERVER, str(port)], ready=port, timeout=20)
+    processes.start("server", [*SERVER, str(port)], ready=port, timeout=PATIENCE)
     processes.start(
-        "second", [sys.executable, "-c", PARENT_OF_SLEEPERS], ready=lambda: "child" in processes.log("second"), timeout=20
+        "second",
+        [sys.executable, "-c", PARENT_OF_SLEEPERS],
+        ready=lambda: "is there" in processes.log("second"),
+        timeout=PATIENCE,
     )
     assert processes.running("second")
 
@@ -80,7 +65,7 @@ def test_a_child_that_ends_before_it_is_ready_says_why(processes):
 
 def test_a_child_that_stays_silent_is_ended(processes):
     with pytest.raises(ProcessFailed, match=r"slow was not ready after 0\.3 s"):
-        processes.start("slow", [sys.executable, "-c", "import time; time.sleep(60)"], ready=free_port(), timeout=0.3)
+        processes.start("slow", [sys.executable, "-c", "import time; time.sleep(600)"], ready=free_port(), timeout=0.3)
     assert not processes.running("slow")
 
 
@@ -92,7 +77,7 @@ def test_a_program_that_is_not_there_is_one_sentence(processes):
 def test_the_environment_is_added_to_ours(processes):
     argv = [sys.executable, "-c", "import os; print(os.environ['ADDED'], 'PATH' in os.environ)"]
     processes.start("env", argv, {"ADDED": "yes"})
-    processes.wait("env", 20)
+    processes.wait("env", PATIENCE)
     assert processes.log("env").split() == ["yes", "True"]
 
 
@@ -102,11 +87,11 @@ class TestNothingStaysBehind:
 
     @pytest.mark.parametrize("way", ["kill", "stop"])
     def test_stopping_a_child_ends_what_it_started(self, processes, way):
-        processes.start("tree", [sys.executable, "-c", PARENT_OF_SLEEPERS], ready=lambda: "child" in processes.log("tree"))
+        processes.start("tree", [sys.executable, "-c", PARENT_OF_SLEEPERS], ready=lambda: "is there" in processes.log("tree"))
         grandchild = child_in(processes.log("tree"))
         assert is_alive(grandchild)
         getattr(processes, way)("tree")
-        assert gone(grandchild)
+        until(lambda: not is_alive(grandchild), "it has ended")
 
     @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
     def test_our_own_end_ends_them_all(self, tmp_path, number):
@@ -116,9 +101,9 @@ class TestNothingStaysBehind:
             from sandbox.processes import Processes
             signal.signal(signal.SIGINT, signal.default_int_handler)
             processes = Processes(Path({str(tmp_path)!r}))
-            pid = processes.start("tree", [sys.executable, "-c", {PARENT_OF_SLEEPERS!r}], ready=lambda: "child" in processes.log("tree"))
+            pid = processes.start("tree", [sys.executable, "-c", {PARENT_OF_SLEEPERS!r}], ready=lambda: "is there" in processes.log("tree"))
             print(pid, flush=True)
-            time.sleep(60)
+            time.sleep(600)
         """)
         argv = [sys.executable, "-c", script]
         with subprocess.Popen(argv, cwd=PROJECT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as us:
@@ -128,9 +113,9 @@ class TestNothingStaysBehind:
             assert is_alive(child)
             assert is_alive(grandchild)
             us.send_signal(number)
-            us.wait(10)
-        assert gone(child)
-        assert gone(grandchild)
+            us.wait(PATIENCE)
+        until(lambda: not is_alive(child), "it has ended")
+        until(lambda: not is_alive(grandchild), "it has ended")
 
 
 def test_azurites_ports_are_checked_before_it_starts(processes):
@@ -138,14 +123,13 @@ def test_azurites_ports_are_checked_before_it_starts(processes):
         busy.bind(("127.0.0.1", 0))
         busy.listen()
         taken = busy.getsockname()[1]
-        free = free_ports()
         with pytest.raises(AzuriteError, match=f"Port {taken}, which Azurite needs, is in use"):
-            start(processes, Ports(free.blob, taken, free.table))
+            start(processes, Ports(free_port(), taken, free_port()))
 
 
 def test_azurite_listens_where_it_was_told(processes):
-    ports = free_ports()
+    ports = Ports(free_port(), free_port(), free_port())
     connection = start(processes, ports)
     assert f"QueueEndpoint=http://127.0.0.1:{ports.queue}/devstoreaccount1;" in connection
     for port in (ports.blob, ports.queue, ports.table):
-        socket.create_connection(("127.0.0.1", port), timeout=5).close()
+        socket.create_connection(("127.0.0.1", port), timeout=PATIENCE).close()

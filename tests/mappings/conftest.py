@@ -1,10 +1,6 @@
 """``pytest tests/mappings --bless`` rewrites what the golden pairs expect; read the difference before you keep it."""
 
 import pytest
-from hypothesis import settings
-
-settings.register_profile("steady", derandomize=True, deadline=None)
-settings.load_profile("steady")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

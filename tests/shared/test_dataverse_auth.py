@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import dataclasses
 import json
-import socket
 import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -22,6 +21,7 @@ from shared.dataverse.auth import EntraTokens
 from shared.dataverse.environments import environment_host
 from shared.errors import ConfigurationError, Retryable
 from shared.settings import ALLOWED_HOSTS, AppSettings
+from tests.ports import unanswered
 from tests.shared.test_settings import GOOD, TENANT
 from tests.tls_server import HANG_UP, tls_server
 
@@ -282,14 +282,12 @@ def test_an_entra_id_that_is_away_is_waited_for(entra, answer):
 
 
 def test_an_entra_id_that_cannot_be_reached_is_waited_for_without_holding_the_worker():
-    with socket.socket() as unused:
-        unused.bind(("127.0.0.1", 0))
-        port = unused.getsockname()[1]
-    settings = AppSettings.from_environment({**GOOD, "DATAVERSE_AUTHORITY_URL": f"https://localhost:{port}"})
     started = time.monotonic()
 
-    with pytest.raises(Retryable, match="cannot be reached"):
-        EntraTokens(settings).token("contoso.crm4.dynamics.com")
+    with unanswered() as port:
+        settings = AppSettings.from_environment({**GOOD, "DATAVERSE_AUTHORITY_URL": f"https://localhost:{port}"})
+        with pytest.raises(Retryable, match="cannot be reached"):
+            EntraTokens(settings).token("contoso.crm4.dynamics.com")
 
     assert time.monotonic() - started < 20
 

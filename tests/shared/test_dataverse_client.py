@@ -5,7 +5,6 @@ from __future__ import annotations
 import email
 import gzip
 import json
-import socket
 from decimal import Decimal
 from typing import Any
 
@@ -17,6 +16,7 @@ from shared.dataverse.client import DataverseClient, relative
 from shared.durations import Durations
 from shared.errors import ConfigurationError, NotFound, Rejected, Retryable, Throttled, Uncertain
 from shared.services import Operation
+from tests.ports import unanswered
 from tests.tls_server import HANG_UP, SILENCE, TlsServer, tls_server
 
 QUICK = Durations(connect=1.0, read=0.3)
@@ -159,11 +159,7 @@ def test_a_read_without_an_answer_is_merely_tried_again(server, client, reply):
 
 
 def test_a_write_that_found_nobody_listening_was_surely_not_made(client):
-    with socket.socket() as unused:
-        unused.bind(("127.0.0.1", 0))
-        port = unused.getsockname()[1]
-
-    with pytest.raises(Retryable) as caught:
+    with unanswered() as port, pytest.raises(Retryable) as caught:
         client.send(f"localhost:{port}", [CREATE])
 
     assert not isinstance(caught.value, Uncertain)

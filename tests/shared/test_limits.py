@@ -292,7 +292,7 @@ class XeroWindows:
     gaps=st.lists(st.integers(0, 1_200), min_size=5, max_size=40),
     arrivals=st.lists(st.floats(0, 1), min_size=5, max_size=40),
 )
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 def test_no_minute_of_xeros_is_ever_overrun_however_its_windows_lie(
     begins: int, latencies: list[int], gaps: list[int], arrivals: list[float]
 ) -> None:

@@ -190,12 +190,12 @@ def test_an_answer_without_a_token_is_retryable(oauth: OAuth, server: FaultServe
 
 
 def test_a_server_that_is_not_there_is_retryable() -> None:
-    url = refused_url()
-    oauth = OAuth("app", "s", FakeClock(), QUICK, url, url, url)
-    with pytest.raises(Retryable):
-        oauth.refresh("now")
-    with pytest.raises(Retryable) as raised:
-        oauth.disconnect("access", "c1")
+    with refused_url() as url:
+        oauth = OAuth("app", "s", FakeClock(), QUICK, url, url, url)
+        with pytest.raises(Retryable):
+            oauth.refresh("now")
+        with pytest.raises(Retryable) as raised:
+            oauth.disconnect("access", "c1")
     assert not isinstance(raised.value, Uncertain)
 
 

@@ -204,8 +204,8 @@ def test_a_write_nobody_answers_ends_after_its_time_out(faults) -> None:
 
 
 def test_a_write_that_cannot_connect_is_retryable() -> None:
-    with pytest.raises(Retryable):
-        Tables.from_connection_string(ACCOUNT.format(url=refused_url())).upsert("claims", "p", "r", {})
+    with refused_url() as url, pytest.raises(Retryable):
+        Tables.from_connection_string(ACCOUNT.format(url=url)).upsert("claims", "p", "r", {})
 
 
 def test_a_read_is_tried_again(faults) -> None:

@@ -272,8 +272,8 @@ def test_a_read_is_sent_once_too_and_is_never_uncertain(world: World, server: Fa
 
 
 def test_a_connection_that_was_never_made_leaves_a_write_certain() -> None:
-    with pytest.raises(Retryable) as raised:
-        World(refused_url()).call()
+    with refused_url() as url, pytest.raises(Retryable) as raised:
+        World(url).call()
     assert type(raised.value) is Retryable
 
 

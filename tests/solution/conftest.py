@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from sandbox.entra import Certificates
-from tests.solution.environments import Place, image, served
+from tests.solution.environments import Place, served
 
 
 @pytest.fixture(scope="session")
@@ -13,27 +13,17 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
     return Certificates.at(tmp_path_factory.mktemp("authority") / "authorities.pem")
 
 
-@pytest.fixture(scope="session")
-def bare_image() -> bytes:
-    return image(bare=True)
-
-
-@pytest.fixture(scope="session")
-def installed_image() -> bytes:
-    return image(bare=False)
-
-
 @pytest.fixture
-def bare(bare_image: bytes, certificates: Certificates, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
+def bare(certificates: Certificates, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
     """An environment with Dynamics 365 Sales and nothing of ours."""
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificates.bundle))
-    with served(bare_image, certificates) as place:
+    with served(certificates, bare=True) as place:
         yield place
 
 
 @pytest.fixture
-def installed(installed_image: bytes, certificates: Certificates, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
+def installed(certificates: Certificates, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
     """An environment where the connector is installed."""
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificates.bundle))
-    with served(installed_image, certificates) as place:
+    with served(certificates, bare=False) as place:
         yield place

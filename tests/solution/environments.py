@@ -1,15 +1,15 @@
 """Environments to install into: served over TLS by the stand-in, one bare, one with the connector installed."""
 
-import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 
 from flask import Flask
 
-from sandbox.dataverse import Sandbox, create_app
+from sandbox.dataverse import Sandbox
 from sandbox.dataverse.demo_company import CLIENT_ID
 from sandbox.dataverse.live import serving
 from sandbox.entra import Certificates
@@ -17,6 +17,8 @@ from sandbox.xero.faults import Fault
 from solution.install.installing import Wishes, install
 from solution.install.web_api import WebApi
 from solution.publisher import UNIQUE_NAME
+from tests import images
+from tests.ports import free_port
 
 NOW = datetime(2026, 11, 21, 1, 30, tzinfo=UTC)
 ADMINISTRATOR = "aroha.ngata@kowhai.example"
@@ -38,7 +40,8 @@ class Place:
 
     def api(self, person: str = ADMINISTRATOR, *, solution: str = "") -> WebApi:
         """Sign somebody in; waiting is the stand-in's clock going on."""
-        return WebApi(self.url, lambda: self.sandbox.person_token(person), pause=self.pause, solution=solution)
+        token = cache(lambda half_hour: self.sandbox.person_token(person))
+        return WebApi(self.url, lambda: token(self.sandbox.clock.now().timestamp() // 1800), pause=self.pause, solution=solution)
 
     def pause(self, seconds: float) -> None:
         self.sandbox.clock.advance(seconds)
@@ -67,26 +70,15 @@ class Place:
 Served = Callable[[bytes], Any]
 
 
-def image(*, bare: bool) -> bytes:
-    """Seed an environment once, for every test to start from a copy."""
-    sandbox: Sandbox = create_app(now=lambda: NOW, bare=bare).extensions["sandbox"]
-    try:
-        return sandbox.environment.store.snapshot()
-    finally:
-        sandbox.close()
-
-
 @contextmanager
-def served(seeded: bytes, certificates: Certificates) -> Iterator[Place]:
+def served(certificates: Certificates, *, bare: bool) -> Iterator[Place]:
     """Serve a copy of an environment while the block runs."""
-    with socket.socket() as probe:
-        probe.bind(("localhost", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     url = f"https://localhost:{port}"
-    app = create_app(now=lambda: NOW, public_url=url, bare=True, seed=lambda environment: environment.store.restore(seeded))
+    app = images.dataverse(lambda: NOW, public_url=url, bare=bare)
     with serving(app, certificates, port=port):
         yield Place(app, url)
     app.extensions["sandbox"].close()
 
 
-__all__ = ["ADMINISTRATOR", "CLIENT_ID", "NOW", "SALESPERSON", "Place", "image", "served"]
+__all__ = ["ADMINISTRATOR", "CLIENT_ID", "NOW", "SALESPERSON", "Place", "served"]

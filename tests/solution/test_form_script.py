@@ -11,6 +11,7 @@ import pytest
 
 from solution.choices import EXPORT_STATUS, SYNC_STATUS
 from solution.web_resources import SCRIPT
+from tests.patience import PATIENCE
 from tests.solution.export import entities, found, text
 
 NODE = shutil.which("node")
@@ -33,7 +34,7 @@ def _open(**scenario: Any) -> dict[str, Any]:
         [str(NODE), str(HERE / "notice.test.js"), str(SOURCE), json.dumps(told)],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE,
         check=True,
     )
     did: dict[str, Any] = json.loads(done.stdout)

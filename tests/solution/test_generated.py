@@ -10,6 +10,7 @@ import pytest
 from solution.contract import contract
 from solution.guide import data_model
 from solution.schema import CHOICES, TABLES
+from tests.patience import PATIENCE
 
 ROOT = Path(__file__).parents[2]
 
@@ -65,4 +66,6 @@ def test_a_command_prints_its_document_in_utf_8_with_unix_line_ends(command, mak
 
 
 def _run(*arguments: str) -> subprocess.CompletedProcess[bytes]:
-    return subprocess.run([sys.executable, "-m", "solution", *arguments], cwd=ROOT, capture_output=True, timeout=60, check=False)
+    return subprocess.run(
+        [sys.executable, "-m", "solution", *arguments], cwd=ROOT, capture_output=True, timeout=PATIENCE, check=False
+    )

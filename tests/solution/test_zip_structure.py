@@ -12,6 +12,7 @@ from uuid import UUID
 import pytest
 
 from solution.build import package
+from tests.patience import PATIENCE
 from tests.solution.export import archive, customizations, entities, found, manifest, misplaced, text, xml
 
 ROOT = Path(__file__).parents[2]
@@ -29,7 +30,7 @@ def test_building_twice_gives_the_same_bytes(managed):
         cwd=ROOT,
         capture_output=True,
         check=True,
-        timeout=60,
+        timeout=PATIENCE,
         env=os.environ | {"PYTHONHASHSEED": "7", "TZ": "Pacific/Auckland"},
     )
     assert first.stdout == package(managed=managed)
@@ -155,7 +156,7 @@ def test_build_writes_what_it_says(tmp_path):
             capture_output=True,
             text=True,
             check=True,
-            timeout=60,
+            timeout=PATIENCE,
         )
         assert sorted(path.name for path in out.iterdir()) == names
         assert all(name in done.stdout for name in names)

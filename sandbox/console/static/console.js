@@ -27,7 +27,7 @@ async function refresh() {
 }
 
 function replace(part, changed) {
-  const focused = part.contains(document.activeElement) ? document.activeElement.id : "";
+  const focused = part.contains(document.activeElement) ? selectorOf(document.activeElement) : "";
   for (const one of part.querySelectorAll("details[open]")) changed.querySelector(`#${CSS.escape(one.id)}`)?.setAttribute("open", "");
   const typed = [...part.querySelectorAll("input[id], select[id]")].filter(isTyped).map((one) => [one.id, one.value, one.checked]);
   part.innerHTML = changed.innerHTML;
@@ -35,7 +35,12 @@ function replace(part, changed) {
     const one = document.getElementById(id);
     if (one) Object.assign(one, one.type === "checkbox" ? { checked } : { value });
   }
-  if (focused) document.getElementById(focused)?.focus();
+  if (focused) part.querySelector(focused)?.focus();
+}
+
+function selectorOf(one) {
+  if (one.id) return `#${CSS.escape(one.id)}`;
+  return one.matches("a[href]") ? `a[href="${CSS.escape(one.getAttribute("href"))}"]` : "";
 }
 
 function isTyped(one) {

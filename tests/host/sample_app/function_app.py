@@ -11,8 +11,8 @@ from azure.storage.queue import QueueClient
 
 app = func.FunctionApp(http_auth_level=func.AuthLevel.FUNCTION)
 STORAGE = "AzureWebJobsStorage"
-busy = 0
-lock = threading.Lock()
+busy = most = 0
+crowd = threading.Condition()
 
 
 @app.timer_trigger(arg_name="timer", schedule="%SAMPLE_SCHEDULE%")
@@ -33,17 +33,22 @@ def stumble(timer: func.TimerRequest, out: func.Out[str]) -> None:
 @app.queue_trigger(arg_name="msg", queue_name="%SAMPLE%-orders", connection="AzureWebJobsStorage")
 @app.queue_output(arg_name="seen", queue_name="%SAMPLE%-seen", connection="AzureWebJobsStorage")
 def work(msg: func.QueueMessage, seen: func.Out[str], context: func.Context) -> None:
-    """Do what the message asks for: {"sleep": seconds, "fail": true, "steal": true}."""
-    global busy
-    with lock:
+    """Do what the message asks for: {"sleep": seconds, "hang": seconds of the first time, "gather": how many, "fail": true, "steal": true}."""
+    global busy, most
+    with crowd:
         busy += 1
         beside = busy
+        most = max(most, busy)
+        crowd.notify_all()
     try:
         wish = json.loads(msg.get_body())
         with QueueClient.from_connection_string(os.environ[STORAGE], f"{os.environ['SAMPLE']}-begun") as begun:
             if wish.get("announce"):
                 begun.send_message(str(msg.dequeue_count))
+        with crowd:
+            crowd.wait_for(lambda: most >= wish.get("gather", 0), 60)
         time.sleep(wish.get("sleep", 0))
+        time.sleep(wish.get("hang", 0) if msg.dequeue_count == 1 else 0)
         if wish.get("steal"):
             with QueueClient.from_connection_string(os.environ[STORAGE], f"{os.environ['SAMPLE']}-orders") as queue:
                 queue.update_message(msg.id, msg.pop_receipt, visibility_timeout=60)
@@ -61,7 +66,7 @@ def work(msg: func.QueueMessage, seen: func.Out[str], context: func.Context) -> 
         if wish.get("fail"):
             raise ValueError("asked to fail")
     finally:
-        with lock:
+        with crowd:
             busy -= 1
 
 

@@ -1,6 +1,5 @@
 """An environment in process, and one served over TLS."""
 
-import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -12,10 +11,13 @@ import simplejson
 from flask import Flask
 from werkzeug.test import Client
 
-from sandbox.dataverse import Sandbox, create_app
+from sandbox.dataverse import Sandbox
 from sandbox.dataverse.demo_company import ID
 from sandbox.dataverse.live import serving
 from sandbox.entra import Certificates
+from sandbox.xero.clock import utc_now
+from tests import images
+from tests.ports import free_port
 
 NOW = datetime(2026, 11, 21, 1, 30, tzinfo=UTC)
 ROOT = "/api/data/v9.2/"
@@ -127,15 +129,12 @@ class Api:
 @pytest.fixture(scope="session")
 def image() -> bytes:
     """Seed once; every test starts from a copy."""
-    sandbox: Sandbox = create_app(now=lambda: NOW).extensions["sandbox"]
-    seeded = sandbox.environment.store.snapshot()
-    sandbox.close()
-    return seeded
+    return images.image(NOW)
 
 
 @pytest.fixture
-def app(image: bytes) -> Iterator[Flask]:
-    made = create_app(now=lambda: NOW, seed=lambda environment: environment.store.restore(image))
+def app() -> Iterator[Flask]:
+    made = images.dataverse(lambda: NOW)
     yield made
     made.extensions["sandbox"].close()
 
@@ -178,11 +177,9 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
 
 @pytest.fixture
 def live(certificates: Certificates, monkeypatch: pytest.MonkeyPatch) -> Iterator[Live]:
-    with socket.socket() as probe:
-        probe.bind(("localhost", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     url = f"https://localhost:{port}"
-    app = create_app(public_url=url)
+    app = images.dataverse(utc_now, seeded=NOW, public_url=url)
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificates.bundle))
     with serving(app, certificates, port=port):
         yield Live(app, url, certificates.bundle)

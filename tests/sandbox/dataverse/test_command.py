@@ -1,7 +1,6 @@
 """`python -m sandbox.dataverse` serves the environment as a process of its own."""
 
 import os
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -9,12 +8,12 @@ from pathlib import Path
 import pytest
 import requests
 
+from tests.ports import free_port
+
 
 @pytest.mark.processes
 def test_the_command_serves_over_https_with_authorities_of_its_own(tmp_path: Path) -> None:
-    with socket.socket() as probe:
-        probe.bind(("localhost", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     bundle = tmp_path / "authorities.pem"
     arguments = ["--port", str(port), "--database", str(tmp_path / "rows.sqlite"), "--ca-file", str(bundle)]
     command = [sys.executable, "-m", "sandbox.dataverse", *arguments]

@@ -9,10 +9,12 @@ from threading import Event, Thread
 import pytest
 import requests
 
-from sandbox.dataverse import Sandbox, ServiceProtection, create_app
+from sandbox.dataverse import Sandbox, ServiceProtection
 from sandbox.dataverse.demo_company import ID
 from sandbox.dataverse.errors import Refused
 from sandbox.xero.faults import ConnectionDropped, Fault
+from tests import images
+from tests.patience import until
 
 from .conftest import NOW, ROOT, Api, Live
 
@@ -24,7 +26,7 @@ def limited() -> Iterator[Limited]:
     with ExitStack() as stack:
 
         def make(limits: ServiceProtection) -> Api:
-            app = create_app(now=lambda: NOW, limits=limits)
+            app = images.dataverse(lambda: NOW, limits=limits)
             sandbox: Sandbox = app.extensions["sandbox"]
             stack.callback(sandbox.close)
             return Api(sandbox, app.test_client(), sandbox.token())
@@ -135,10 +137,12 @@ def test_a_dropped_connection_is_really_cut(live: Live, kind: str, rows: int) ->
 
 
 def test_a_delayed_request_outlasts_its_callers_patience(live: Live) -> None:
-    live.sandbox.faults.add(Fault("delay", "GET", "WhoAmI", seconds=1.0))
+    slow = Fault("delay", "GET", "WhoAmI", seconds=60)
+    live.sandbox.faults.add(slow)
     headers = {"Authorization": f"Bearer {live.sandbox.token()}"}
     with pytest.raises(requests.Timeout):
-        requests.get(f"{live.url}{ROOT}WhoAmI", headers=headers, timeout=(5, 0.2))
+        requests.get(f"{live.url}{ROOT}WhoAmI", headers=headers, timeout=(10, 0.2))
+    slow.over.set()
 
 
 # --- the sandbox's own routes --------------------------------------------------------------------------------------
@@ -182,14 +186,17 @@ def running(work: Callable[[], None]) -> Iterator[None]:
 
 
 def test_a_waiting_request_does_not_hold_up_the_others(live: Live) -> None:
-    live.sandbox.faults.add(Fault("delay", "GET", "/accounts$", seconds=1.5))
+    fault = Fault("delay", "GET", "/accounts$", seconds=60)
+    live.sandbox.faults.add(fault)
     headers = {"Authorization": f"Bearer {live.sandbox.token()}"}
     done = Event()
 
     def slow() -> None:
-        requests.get(f"{live.url}{ROOT}accounts?$top=1", headers=headers, timeout=10)
+        requests.get(f"{live.url}{ROOT}accounts?$top=1", headers=headers, timeout=120)
         done.set()
 
     with running(slow):
-        assert requests.get(f"{live.url}{ROOT}WhoAmI", headers=headers, timeout=10).status_code == 200
+        until(lambda: not live.sandbox.faults.waiting(), "the slow request has come")
+        assert requests.get(f"{live.url}{ROOT}WhoAmI", headers=headers, timeout=30).status_code == 200
         assert not done.is_set()
+        fault.over.set()

@@ -18,6 +18,7 @@ from sandbox.dataverse.demo_company import ID
 from sandbox.dataverse.environment import derived_id
 from solution import build
 from solution.publisher import VERSION
+from tests import images
 from tests.sandbox.dataverse.conftest import NOW, Api, Reply
 
 CRM = "Microsoft.Dynamics.CRM."
@@ -52,17 +53,9 @@ def table(name: str = "mag_thing", **more: Any) -> dict[str, Any]:
     }
 
 
-@pytest.fixture(scope="module")
-def bare_image() -> bytes:
-    sandbox: Sandbox = create_app(now=lambda: NOW, bare=True).extensions["sandbox"]
-    seeded = sandbox.environment.store.snapshot()
-    sandbox.close()
-    return seeded
-
-
 @pytest.fixture
-def bare(bare_image: bytes) -> Iterator[Flask]:
-    made = create_app(now=lambda: NOW, bare=True, seed=lambda environment: environment.store.restore(bare_image))
+def bare() -> Iterator[Flask]:
+    made = images.dataverse(lambda: NOW, bare=True)
     made.extensions["sandbox"].environment.seed(
         "publisher", uniquename="ours", friendlyname="Ours", customizationprefix="mag", customizationoptionvalueprefix=41114
     )
@@ -491,17 +484,10 @@ def test_what_is_managed_goes_with_its_solution_only(admin: Api):
 def test_a_reset_brings_the_first_tables_back(admin: Api):
     made(admin.post(TABLES, table()))
 
-    admin.sandbox.environment.store.restore(create_image())
+    admin.sandbox.environment.store.restore(images.image(NOW))
 
     assert "mag_thing" not in admin.sandbox.environment.model
     assert "mag_payment" in admin.sandbox.environment.model
-
-
-def create_image() -> bytes:
-    sandbox: Sandbox = create_app(now=lambda: NOW).extensions["sandbox"]
-    seeded = sandbox.environment.store.snapshot()
-    sandbox.close()
-    return seeded
 
 
 def test_what_was_customized_outlives_a_restart(tmp_path: Any):

@@ -94,7 +94,7 @@ def shared(image: bytes) -> Iterator[Api]:
     sandbox.close()
 
 
-@settings(max_examples=150, deadline=None, derandomize=True)
+@settings(max_examples=150)
 @given(condition=CONDITIONS)
 def test_no_filter_breaks_the_service(shared: Api, condition: str) -> None:
     answer = shared.get(f"accounts?$select=name&$filter={quote(condition)}")
@@ -102,7 +102,7 @@ def test_no_filter_breaks_the_service(shared: Api, condition: str) -> None:
     assert answer.status == 200 or answer.code
 
 
-@settings(max_examples=150, deadline=None, derandomize=True)
+@settings(max_examples=150)
 @given(body=st.dictionaries(COLUMNS, JSON, max_size=3) | JSON, method=st.sampled_from(["POST", "PATCH"]))
 def test_no_body_breaks_the_service(shared: Api, body: object, method: str) -> None:
     url = "accounts" if method == "POST" else f"accounts({ID['marine']})"

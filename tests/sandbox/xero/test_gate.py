@@ -2,7 +2,6 @@
 
 import gzip
 import threading
-import time
 from datetime import timedelta
 from typing import Any
 from xml.etree import ElementTree
@@ -13,6 +12,7 @@ import requests
 from sandbox.xero import ConnectionDropped, Fault, create_app
 from sandbox.xero.demo_company import NZ, UK
 from sandbox.xero.limits import Limits, RateLimiter
+from tests.patience import until
 from tests.sandbox.xero.callers import API, NOW, Caller, invoice, messages, sign_in
 
 
@@ -220,18 +220,22 @@ def test_a_sixth_call_at_once_is_refused_without_retry_after():
 
 def test_slow_calls_fill_the_five_places(server, nz, sandbox):
     """developer.xero.com guides/oauth2/limits"""
-    sandbox.faults.add(Fault("delay", path="/Organisation$", seconds=0.5, times=6))
+    slow = Fault("delay", path="/Organisation$", seconds=60, times=6)
+    sandbox.faults.add(slow)
     statuses: list[int] = []
     url = f"http://localhost:{server.port}{API}/Organisation"
 
     def call() -> Any:
-        statuses.append(requests.get(url, headers=nz.headers(), timeout=10).status_code)
+        statuses.append(requests.get(url, headers=nz.headers(), timeout=120).status_code)
 
     threads = [threading.Thread(target=call) for _ in range(6)]
     for thread in threads:
         thread.start()
+    until(lambda: statuses)
+    slow.over.set()
     for thread in threads:
         thread.join()
+    assert statuses[0] == 429
     assert sorted(statuses) == [200] * 5 + [429]
 
 
@@ -365,32 +369,34 @@ def test_in_process_a_dropped_connection_is_an_exception(nz, sandbox):
 
 def test_a_delayed_answer_was_prepared_before_the_wait(server, nz, sandbox):
     """A time-out on the caller's side says nothing about what Xero did"""
-    sandbox.faults.add(Fault("delay_after", method="PUT", seconds=1.0))
+    slow = Fault("delay_after", method="PUT", seconds=60)
+    sandbox.faults.add(slow)
     with pytest.raises(requests.exceptions.ReadTimeout):
         requests.put(
             f"http://localhost:{server.port}{API}/Contacts",
             json={"Contacts": [{"Name": "Slow"}]},
             headers=nz.headers(),
-            timeout=0.2,
+            timeout=(10, 0.2),
         )
-    assert "Slow" in [row["Name"] for row in sandbox.documents(NZ, "contact")]
+    until(lambda: "Slow" in [row["Name"] for row in sandbox.documents(NZ, "contact")])
+    assert not sandbox.calls("PUT"), "its answer still waits"
+    slow.over.set()
 
 
 def test_a_delayed_request_is_done_after_its_caller_has_gone(server, nz, sandbox):
     """The late arrival: a look right after the time-out sees nothing, and then it is there"""
-    sandbox.faults.add(Fault("delay", method="PUT", seconds=0.6))
+    slow = Fault("delay", method="PUT", seconds=60)
+    sandbox.faults.add(slow)
     with pytest.raises(requests.exceptions.ReadTimeout):
         requests.put(
             f"http://localhost:{server.port}{API}/Contacts",
             json={"Contacts": [{"Name": "Late"}]},
             headers=nz.headers(),
-            timeout=0.2,
+            timeout=(10, 0.2),
         )
     assert "Late" not in [row["Name"] for row in sandbox.documents(NZ, "contact")]
-    for _ in range(50):
-        if sandbox.calls("PUT"):
-            break
-        time.sleep(0.1)
+    slow.over.set()
+    until(lambda: sandbox.calls("PUT"))
     assert "Late" in [row["Name"] for row in sandbox.documents(NZ, "contact")]
 
 

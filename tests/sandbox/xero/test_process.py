@@ -1,20 +1,12 @@
 """`python -m sandbox.xero` as a process of its own."""
 
-import socket
 import subprocess
 import sys
-import time
 from typing import Any
 
-import pytest
 import requests
 
-
-@pytest.fixture
-def free_port() -> Any:
-    with socket.socket() as probe:
-        probe.bind(("localhost", 0))
-        return probe.getsockname()[1]
+from tests.ports import free_port
 
 
 def started(port: Any, database: Any) -> Any:
@@ -30,7 +22,7 @@ def started(port: Any, database: Any) -> Any:
 
 def stopped(process: Any) -> Any:
     process.terminate()
-    process.wait(10)
+    process.wait(60)
     process.stdout.close()
 
 
@@ -40,9 +32,10 @@ def mint(url: Any) -> Any:
     return {"Authorization": f"Bearer {tokens['access_token']}", "Accept": "application/json"}
 
 
-def test_the_process_answers_health_and_keeps_its_documents_over_a_restart(free_port, tmp_path):
-    url, database = f"http://localhost:{free_port}", tmp_path / "xero.sqlite"
-    process = started(free_port, database)
+def test_the_process_answers_health_and_keeps_its_documents_over_a_restart(tmp_path):
+    port = free_port()
+    url, database = f"http://localhost:{port}", tmp_path / "xero.sqlite"
+    process = started(port, database)
     try:
         assert requests.get(f"{url}/healthz", timeout=10).json()["status"] == "ok"
         answer = requests.put(f"{url}/api.xro/2.0/Contacts", json={"Name": "Kept"}, headers=mint(url), timeout=10)
@@ -50,8 +43,7 @@ def test_the_process_answers_health_and_keeps_its_documents_over_a_restart(free_
         process.kill()
     finally:
         stopped(process)
-    time.sleep(0.1)
-    process = started(free_port, database)
+    process = started(port, database)
     try:
         found = requests.get(f"{url}/api.xro/2.0/Contacts?searchTerm=Kept", headers=mint(url), timeout=10).json()
         assert [row["Name"] for row in found["Contacts"]] == ["Kept"]
