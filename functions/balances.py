@@ -1,20 +1,22 @@
 """The flow balances-from-xero: what an account or a contact owes, and what of it is overdue (A363-A367; SPEC 5).
 
-Asked for by whatever brings a document across, and once a night for those that owe something, then for the other customers: nothing
-in Xero says when a balance changes, what is overdue changes with the day alone, and credit that was set against nothing, or an invoice
-that is not in Dynamics 365, comes across with no document. One call reads forty contacts. Xero tells in the organisation's base
-currency; the sum over all connectors of the environment is written in the row's own, by the exchange rates of Dynamics 365.
+Asked for by whatever brings a document across or sees one of a customer's change, and once a night for those that owe something, then
+for the other customers: nothing in Xero says when a balance changes, what is overdue changes with the day alone, and money received
+in advance comes across with no document. One call reads forty contacts. Xero tells in the organisation's base currency; the sum over
+all connectors of the environment is written in the row's own, by the exchange rates of Dynamics 365.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from decimal import Context, Decimal, localcontext
 from typing import Any
 
 from functions import connectors, contacts_from_xero, customers, deep_links, from_xero, links, mapped, xero_lists
+from functions.flows import BY_NAME
 from functions.from_xero import Found, FromXero, Reading
 from functions.work import Crossed, Work
 from mappings import balance
@@ -23,7 +25,9 @@ from shared.dataverse import answers, query
 from shared.errors import ConnectorError, Disconnected, NeedsReconnect, NeedsScope, NotFound, NotReady, Problem, Rejected
 from shared.services import Lane, Operation, Services
 
-FLOW = "balances-from-xero"
+FLOW, TABLE = "balances-from-xero", "Contact"
+MARGIN = timedelta(minutes=5)
+"""By how much Xero's clock, which dates its documents, may be behind ours, which dates a balance."""
 LINKED_BY = ("contact", "contacts-from-xero")
 """The kinds of links that name a Contact: the one kept of a customer we sent, the other of one that came."""
 MOST_OTHERS = 400
@@ -52,6 +56,23 @@ def choose(reading: Reading, documents: Sequence[Json]) -> Iterator[Found]:
     for contact in documents:
         xero_id = str(contact["ContactID"])
         yield Found(xero_id, version, _body(contact) | elsewhere.get(xero_id, {}))
+
+
+def ask(reading: Reading, documents: Iterable[Json]) -> None:
+    """Have the balances read again of those customers of whom one of *documents* changed since they were last told."""
+    if not BY_NAME[FLOW].for_connector(reading.connector).enabled:
+        return
+    changed: dict[str, datetime] = {}
+    for one in documents:
+        contact, moment = one.get("Contact"), xero_lists.changed_at(one)
+        contact_id = str(contact.get("ContactID")).lower() if isinstance(contact, Mapping) else ""
+        if moment and xero_lists.is_id(contact_id):
+            changed[contact_id] = max(moment, changed.get(contact_id, moment))
+    told = {one: links.read(reading.services, reading.connector, FLOW, f"{TABLE}/{one}") for one in changed}
+    since = [
+        one for one, link in told.items() if link and link.row and changed[one] > datetime.fromisoformat(link.version) - MARGIN
+    ]
+    from_xero.want(reading, FLOW, TABLE, since, at_once=False, afresh=True)
 
 
 def _elsewhere(reading: Reading, ids: Sequence[str]) -> dict[str, Json]:

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
-from functions import history, invoice_status, linked, links, mapped, xero_lists
+from functions import balances, history, invoice_status, linked, links, mapped, xero_lists
 from functions.columns import differing
 from functions.from_xero import Found, FromXero, Reading
 from functions.linked import Linked
@@ -55,6 +55,7 @@ def choose(reading: Reading, found: Sequence[Json]) -> Iterator[Found]:
     Forty at a time: what was yielded is under way when the calls of the minute end, and need not be read again.
     """
     notes = [one for one in found if one.get("Type") in TYPES]
+    balances.ask(reading, notes)
     ids = [str(one["CreditNoteID"]).lower() for one in notes]
     allocated = {_id(one): [entry["InvoiceID"] for entry in _allocations(one) or ()] for one in notes}
     ours = linked.read(reading.services, reading.connector, [*ids, *(one for ids in allocated.values() for one in ids)])

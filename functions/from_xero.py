@@ -219,7 +219,9 @@ def in_turn(all_of_them: Sequence[T], most: int, reading: Reading) -> list[T]:
     return [*all_of_them[turn:], *all_of_them[:turn]][:most]
 
 
-def want(work: Work, flow: str, table: str, xero_ids: Iterable[str], *, at_once: bool = True, afresh: bool = False) -> None:
+def want(
+    work: Work | Reading, flow: str, table: str, xero_ids: Iterable[str], *, at_once: bool = True, afresh: bool = False
+) -> None:
     """Have the next sweep of *flow* take these documents of Xero across, whatever its cursor says; *at_once*: by the next tick.
 
     One that is under way is enough, unless what it read may be out of date by now (*afresh*): then it is read once more.

@@ -15,8 +15,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from functions import balances, connectors, documents, from_xero, history, invoices, linked, links, mapped, states, xero_lists
 from functions import claim as claims
-from functions import connectors, documents, from_xero, history, invoices, linked, links, mapped, states, xero_lists
 from functions.claim import Claim
 from functions.columns import differing
 from functions.flows import BY_NAME
@@ -38,12 +38,7 @@ from shared.services import Operation
 log = logging.getLogger(__name__)
 
 FLOW, TABLE = "invoice-status-from-xero", "Invoice"
-SENDING, PAYMENTS, CREDIT_NOTES, BALANCES = (
-    "invoices-to-xero",
-    "payments-from-xero",
-    "credit-notes-from-xero",
-    "balances-from-xero",
-)
+SENDING, PAYMENTS, CREDIT_NOTES = "invoices-to-xero", "payments-from-xero", "credit-notes-from-xero"
 STATE = "invoice-state"
 """The kind of the link that keeps, for a row of Dynamics 365, the last state we wrote on it (K14)."""
 TYPES = ("ACCREC", "ACCPAY")
@@ -112,12 +107,13 @@ def _ids(facts: Json, name: str) -> list[str]:
 
 
 def choose(reading: Reading, found: Sequence[Json]) -> Iterator[Found]:
-    """Yield the invoices and bills that a row is linked to; one round trip to Dynamics 365."""
+    """Yield the invoices and bills that a row is linked to; one round trip to Dynamics 365. The others change what customers owe."""
     ours = linked.read(reading.services, reading.connector, (str(one["InvoiceID"]) for one in found))
     for one in found:
         row_id = ours.row_of(one) if one.get("Type") in TYPES else None
         if row_id is not None:
             yield Found(str(one["InvoiceID"]), xero_lists.version(one), body_of(facts_of(one), row_id))
+    balances.ask(reading, (one for one in found if not ours.has(str(one["InvoiceID"]))))
 
 
 def cross(work: Work, body: Json) -> Crossed:
@@ -510,7 +506,7 @@ def _ask_for_the_rest(work: Work, facts: Json, payments: list[Json], notes: list
     # One that is under way may have been read before this invoice was linked.
     from_xero.want(work, CREDIT_NOTES, "CreditNote", unheard, afresh=True)
     if is_news and facts.get("ContactID"):
-        from_xero.want(work, BALANCES, "Contact", [facts["ContactID"]], at_once=False, afresh=True)
+        from_xero.want(work, balances.FLOW, balances.TABLE, [facts["ContactID"]], at_once=False, afresh=True)
 
 
 def _is_unheard_of(work: Work, flow: str, record: str, version: str = "") -> bool:

@@ -38,7 +38,7 @@ SECTIONS: tuple[tuple[str, str, tuple[tuple[str, Mapping], ...]], ...] = (
         ("ACCOUNT", contact.ACCOUNT), ("CONTACT", contact.CONTACT), ("PERSON", contact.PERSON))),
     ("Contacts: Xero to Dynamics 365",       "The contact of a document from Xero becomes an account where none is linked to it, bears its number or its name; one that is there is left as it is. The flow contacts-from-xero also fills what is empty, and overwrites the columns that the connector lets Xero own.", (
         ("ACCOUNT_FROM_XERO", contact_from_xero.ACCOUNT),)),
-    ("Balances: Xero to Dynamics 365",       "What a customer owes, after every change of one of its documents and once a night while it owes something or nothing of it was ever told.", (
+    ("Balances: Xero to Dynamics 365",       "What a customer owes, after every change of one of its documents and once a night (customers that owe nothing in turn, 400 a night).", (
         ("ACCOUNT_BALANCE", balance.ACCOUNT), ("CONTACT_BALANCE", balance.CONTACT))),
     ("Items: Dynamics 365 to Xero",          "A product becomes an item the first time an invoice uses it.", (
         ("PRODUCT", item.PRODUCT),)),

@@ -245,6 +245,51 @@ def test_an_account_that_is_several_contacts_shows_what_all_of_them_owe(world: W
     assert owed(world, row) == (Decimal("15.00"), 0)
 
 
+# ── documents that are not in Dynamics 365 ──────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_document_that_is_not_in_dynamics_changes_what_is_owed_on_the_same_day(own_world: World):
+    world = own_world
+    nz = world.connect(flows=(FLOW, "invoice-status-from-xero", "credit-notes-from-xero"))
+    (row, contact), (_, stranger) = owing(world, nz), ("", world.xero_contact(Name="Nobody here"))
+    asked(world, nz, contact)
+    for one in (contact, stranger):
+        invoiced(world, nz, one, "80.00")
+    pass_quarters(world, 3)
+    assert owed(world, row) == (Decimal("80.00"), 0)
+    line = {"Description": "Back", "Quantity": 1, "UnitAmount": 25, "AccountCode": "200", "TaxType": "NONE"}
+    note = {"Type": "ACCRECCREDIT", "Contact": {"ContactID": contact}, "Date": "2026-11-20", "LineItems": [line]}
+    assert world.bookkeeper().put("CreditNotes", {"CreditNotes": [note | {"Status": "AUTHORISED"}]}).status_code == 200
+    pass_quarters(world, 14)
+    assert owed(world, row) == (Decimal("55.00"), 0)
+    assert contacts_read(world, quarters=14) == 0, (
+        "what has been told is not asked for again, however often the sweeps read the document"
+    )
+
+
+def test_where_balances_are_off_no_document_asks_for_them(own_world: World):
+    world = own_world
+    nz = world.connect(flows=("invoice-status-from-xero",))
+    row, contact = owing(world, nz)
+    links.write(world.services, nz, FLOW, f"Contact/{contact}", Link(contact, version="2020-01-01T00:00:00Z", row=row))
+    invoiced(world, nz, contact, "80.00")
+    pass_quarters(world, 3)
+    assert list(world.store.rows("claims")) == []
+
+
+def pass_quarters(world: World, number: int) -> None:
+    for _ in range(number):
+        world.clock.move(minutes=15)
+        world.settle(minutes=1)
+
+
+def contacts_read(world: World, quarters: int) -> int:
+    """Return how many Contacts calls as many quarters of an hour cost."""
+    before = world.xero.calls("GET", "/Contacts$")
+    pass_quarters(world, quarters)
+    return world.xero.calls("GET", "/Contacts$") - before
+
+
 # ── the night ───────────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
