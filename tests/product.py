@@ -1,4 +1,4 @@
-"""The whole product as processes: the fixture ``product`` is one for the session, ``running`` gives another."""
+"""The whole product as processes: the fixture ``product`` is one for each file, ``running`` gives another."""
 
 import contextlib
 from collections.abc import Iterator
@@ -27,7 +27,7 @@ def running(run_dir: Path, *, time_scale: float = 1) -> Iterator[Product]:
         product.stop()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
     """Run everything, with two organisations connected and the app looking for due invoices every three seconds."""
     with running(tmp_path_factory.mktemp("product") / "run") as product:

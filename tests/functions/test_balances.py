@@ -287,7 +287,7 @@ def contacts_read(world: World, quarters: int) -> int:
     """Return how many Contacts calls as many quarters of an hour cost."""
     before = world.xero.calls("GET", "/Contacts$")
     pass_quarters(world, quarters)
-    return world.xero.calls("GET", "/Contacts$") - before
+    return int(world.xero.calls("GET", "/Contacts$")) - before
 
 
 # ── the night ───────────────────────────────────────────────────────────────────────────────────────────────────────────────────
