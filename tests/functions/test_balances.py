@@ -285,7 +285,7 @@ def pass_quarters(world: World, number: int) -> None:
 
 def contacts_read(world: World, quarters: int) -> int:
     """Return how many Contacts calls as many quarters of an hour cost."""
-    before = world.xero.calls("GET", "/Contacts$")
+    before: int = world.xero.calls("GET", "/Contacts$")
     pass_quarters(world, quarters)
     return int(world.xero.calls("GET", "/Contacts$")) - before
 
