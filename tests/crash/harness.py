@@ -364,6 +364,7 @@ class CrashWorld(World):
             "tables": {name: dict(rows) for name, rows in self.store._tables.items()},
             "queues": {name: list(messages) for name, messages in self.queues.queues.items()},
             "xero": self.xero.store._connection.serialize(),
+            "stamp": self.xero.clock._last_stamp,
             "dataverse": self.dataverse.environment.store._db.serialize(),
             "invoices": list(self.invoices),
         }
@@ -374,6 +375,7 @@ class CrashWorld(World):
         self.store._tables = {name: dict(rows) for name, rows in kept["tables"].items()}
         self.queues.queues = {name: list(messages) for name, messages in kept["queues"].items()}
         self.xero.store._connection.deserialize(kept["xero"])
+        self.xero.clock._last_stamp = kept["stamp"]
         self.dataverse.environment.store._db.deserialize(kept["dataverse"])
         self.invoices = list(kept["invoices"])
         self.xero.limiter = RateLimiter(StandInLimits(minute=60, day=5_000), self.clock.now)

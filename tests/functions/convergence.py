@@ -55,7 +55,7 @@ class Mishaps(FaultPlan):
 
 
 class Convergence(CrashWorld):
-    """A world that notes which of its I/Os are those of a message to Xero (``sending``), and whose moments are put back too."""
+    """A world that notes which of its I/Os are those of a message to Xero (``sending``)."""
 
     sending: set[int]
 
@@ -74,11 +74,7 @@ class Convergence(CrashWorld):
 
     def put_back(self, kept: dict[str, Any], *rest: Any, **plan: Any) -> None:
         super().put_back(kept, *rest, **plan)
-        self.xero.clock._last_stamp = kept["stamp"]
         self.sending = set()
-
-    def keep(self) -> dict[str, Any]:
-        return super().keep() | {"stamp": self.xero.clock._last_stamp}
 
 
 @contextmanager
