@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from functions import reference_data
+from functions import invoice_status, links, reference_data
 from shared.connectors import Json
 from tests.crash.harness import Call, CrashWorld, crash_world
 from tests.crash.test_crash_points import EVERYTHING, UNKNOWN_ENDS
@@ -121,10 +121,18 @@ def is_settled(state: int, due: str, *payments: int, notes: int = 0) -> Callable
                 "Amount Due": (Decimal(str(row["mag_amountdue"])), Decimal(due)),
                 "payments": (sorted(one["mag_paymentstatus"] for one in own), sorted(payments)),
                 "credit notes": (len(credits), notes),
+                "is ours": (wrote(world, invoice) == str(state) or state != CANCELLED, True),
             }
         )
 
     return wrong
+
+
+def wrote(world: CrashWorld, invoice: str) -> str:
+    """Return the last state the app keeps as its own: what tells its cancellation from a person's (K14)."""
+    (connector,) = world.connectors()
+    stored = world.store.read(links.TABLE, f"{connector.key}|{invoice_status.STATE}", f"invoice|{invoice}")
+    return str(stored.values["status"]) if stored else ""
 
 
 def has_arrived(world: CrashWorld, invoice: str) -> list[str]:

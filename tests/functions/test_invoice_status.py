@@ -18,7 +18,7 @@ from functions import from_xero, invoice_status, links, xero_lists
 from functions.from_xero import Reading
 from functions.invoice_status import facts_of
 from functions.work import Work
-from mappings.choices import NumberSource, SyncStatus, WhoActs
+from mappings.choices import NumberSource, PaymentStatus, SyncStatus, WhoActs
 from sandbox.xero.faults import Fault
 from shared.connectors import Connector, Json
 from shared.errors import Changed, Retryable
@@ -186,6 +186,22 @@ def test_an_invoice_over_nothing_is_paid(world: World, nz: Connector):
     words = invoice_status.mirror(work_of(world, nz), facts, invoice)
     assert "its total being zero" in words
     assert state(world.row(invoice)) == (PAID, COMPLETE)
+
+
+def test_a_payment_taken_back_is_reversed_by_the_invoice_that_names_it_no_more(authorities: Path):
+    """The flow of the payments looks every three hours; nobody waits for it."""
+    with opened(authorities, STATUS, PAYMENTS) as world:
+        invoice, document = sent(world)
+        keeper = Bookkeeper(world)
+        taken, kept = keeper.pay(document, 30), keeper.pay(document, 40)
+        settle(world)
+        world.enable(world.connectors()[0], PAYMENTS, every=180)
+        keeper.take_back(taken)
+        settle(world)
+        status = {one["mag_xeropaymentid"]: one["mag_paymentstatus"] for one in payments_of(world, invoice)}
+        assert status == {taken: PaymentStatus.REVERSED.value, kept: PaymentStatus.APPLIED.value}
+        assert amounts(world.row(invoice)) == (75, 40, 0)
+        assert any("A payment was taken back in Xero." in text for text in details(world, invoice))
 
 
 def test_a_bill_is_mirrored_likewise(world: World, keeper: Bookkeeper):
