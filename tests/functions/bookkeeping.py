@@ -10,7 +10,10 @@ from typing import Any
 
 import pytest
 
+from functions import xero_lists
 from shared.connectors import Json
+from shared.services import Lane
+from shared.xero import limits
 from tests.sandbox.xero.callers import Caller
 from tests.world import FLOW, NZ, World
 from tests.world import world as open_world
@@ -108,6 +111,12 @@ class Bookkeeper:
         body = {"Account": {"Code": BANK}, "Date": "2026-11-20", "Reference": "Monday", "Payments": payments}
         made = self.done("PUT", "BatchPayments", {"BatchPayments": [body]})["BatchPayments"][0]
         return str(made["BatchPaymentID"]), [str(one["PaymentID"]) for one in made["Payments"]]
+
+
+def few_calls(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let one call read one document, and a minute have six calls: a sweep then meets its limit with eight documents, not 1,800."""
+    monkeypatch.setattr(xero_lists, "AT_ONCE", 1)
+    monkeypatch.setitem(limits.ROOM, Lane.PAYMENTS, limits.Room(6, 3, 0.2))
 
 
 def sent(world: World, **columns: Any) -> tuple[str, Json]:

@@ -25,7 +25,6 @@ from shared.errors import Rejected
 from shared.messages import SweepMessage, SyncMessage
 from shared.outcomes import Status
 from shared.services import Lane
-from shared.xero import limits
 from shared.xero.answers import xero_instant
 from tests.functions.bookkeeping import (
     ACTIVE,
@@ -36,6 +35,7 @@ from tests.functions.bookkeeping import (
     STATUS,
     Bookkeeper,
     amounts,
+    few_calls,
     opened,
     sent,
     state,
@@ -467,8 +467,7 @@ def test_notes_of_more_invoices_than_a_minute_has_calls_for_come_bit_by_bit(
     settle(world)
     for flow in (STATUS, PAYMENTS):
         world.enable(nz, flow, every=1000)
-    monkeypatch.setattr(xero_lists, "AT_ONCE", 1)
-    monkeypatch.setitem(limits.ROOM, Lane.PAYMENTS, limits.Room(6, 3, 0.2))
+    few_calls(monkeypatch)
     for _, document in made:
         keeper.credit(document, 5)
     world.clock.move(minutes=1)

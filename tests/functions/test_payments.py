@@ -18,7 +18,6 @@ from shared.connectors import Connector, Json
 from shared.messages import SyncMessage
 from shared.outcomes import Status
 from shared.services import Lane
-from shared.xero import limits
 from tests.functions.bookkeeping import (
     ACTIVE,
     BANK,
@@ -29,6 +28,7 @@ from tests.functions.bookkeeping import (
     STATUS,
     Bookkeeper,
     amounts,
+    few_calls,
     opened,
     payments_of,
     sent,
@@ -302,8 +302,7 @@ def test_payments_of_more_invoices_than_a_minute_has_calls_for_come_bit_by_bit(
     made = [sent(world) for _ in range(8)]
     settle(world)
     world.enable(nz, STATUS, every=1000)
-    monkeypatch.setattr(xero_lists, "AT_ONCE", 1)
-    monkeypatch.setitem(limits.ROOM, Lane.PAYMENTS, limits.Room(6, 3, 0.2))
+    few_calls(monkeypatch)
     for _, document in made:
         keeper.pay(document, 5)
     world.clock.move(minutes=1)
